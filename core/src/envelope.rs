@@ -1,0 +1,122 @@
+//! The envelope that both gateways put around their JSON messages.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::str;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A JSON message of a gateway, its payload still unread.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Envelope {
+    /// Opcode.
+    pub op: u64,
+    /// Sequence number: `s` on the main gateway, `seq` on the voice gateway.
+    pub seq: Option<u64>,
+    /// Event name, for dispatches.
+    pub name: Option<String>,
+    /// The payload as it stands in the message, `null` if there was none: valid JSON, and a slice of the
+    /// buffer that the message came in.
+    pub data: Bytes,
+}
+
+/// A message or payload is not what the protocol says.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("malformed {what} at line {line}, column {column}")]
+pub struct DecodeError {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl DecodeError {
+    fn new(what: &'static str, error: &serde_json::Error) -> Self {
+        Self { what, line: error.line(), column: error.column() }
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    op: u64,
+    #[serde(alias = "seq", default)]
+    s: Option<u64>,
+    #[serde(borrow, default)]
+    t: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    d: Option<&'a RawValue>,
+}
+
+impl Envelope {
+    /// Reads a text message.
+    ///
+    /// # Errors
+    /// If it is not a JSON object with an `op`.
+    pub fn parse(message: &Bytes) -> Result<Self, DecodeError> {
+        let wire: Wire<'_> =
+            serde_json::from_slice(message).map_err(|error| DecodeError::new("message", &error))?;
+        Ok(Self {
+            op: wire.op,
+            seq: wire.s,
+            name: wire.t.map(Cow::into_owned),
+            data: wire.d.map_or(Bytes::from_static(b"null"), |d| message.slice_ref(d.get().as_bytes())),
+        })
+    }
+
+    /// Parses the payload.
+    ///
+    /// # Errors
+    /// If it is not a `T`.
+    pub fn parse_data<T: DeserializeOwned>(&self, what: &'static str) -> Result<T, DecodeError> {
+        parse(&self.data, what)
+    }
+}
+
+/// Parses a payload into the type that the caller names.
+pub(crate) fn parse<T: DeserializeOwned>(data: &[u8], what: &'static str) -> Result<T, DecodeError> {
+    serde_json::from_slice(data).map_err(|error| DecodeError::new(what, &error))
+}
+
+/// Writes a message.
+pub(crate) fn encode(op: u64, d: &impl Serialize) -> Bytes {
+    #[derive(Serialize)]
+    struct Message<'a, D> {
+        op: u64,
+        d: &'a D,
+    }
+    // Fails only for maps whose keys are not strings, which no payload of ours has.
+    serde_json::to_vec(&Message { op, d }).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_any_order_of_keys_and_slices_the_buffer() {
+        for text in [
+            r#"{"t":"READY","s":1,"op":0,"d":{"v":10}}"#,
+            r#"{"d":{"v":10},"op":0,"s":1,"t":"READY","new":[1]}"#,
+        ] {
+            let message = Bytes::from(text);
+            let envelope = Envelope::parse(&message).unwrap();
+            assert_eq!((envelope.op, envelope.seq, envelope.name.as_deref()), (0, Some(1), Some("READY")));
+            assert_eq!(envelope.data, r#"{"v":10}"#);
+            assert!(message.as_ptr_range().contains(&envelope.data.as_ptr()));
+        }
+        let bare = Envelope::parse(&Bytes::from(r#"{"op":11}"#)).unwrap();
+        assert_eq!((bare.op, bare.seq, bare.name, bare.data), (11, None, None, Bytes::from("null")));
+        let voice = Envelope::parse(&Bytes::from(r#"{"op":5,"d":1,"seq":0}"#)).unwrap();
+        assert_eq!(voice.seq, Some(0));
+    }
+
+    #[test]
+    fn refuses_what_is_no_message() {
+        for text in ["", "{", "[]", "1", "{}", r#"{"op":-1}"#, r#"{"op":"0"}"#, "\u{0}"] {
+            assert!(Envelope::parse(&Bytes::from(text)).is_err(), "{text}");
+        }
+        assert!(Envelope::parse(&Bytes::from_static(b"{\"op\":0,\"t\":\"\xff\"}")).is_err());
+    }
+}

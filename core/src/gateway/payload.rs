@@ -1,0 +1,62 @@
+//! The payloads that the shard itself needs. Everything else is the user's to parse.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelId, GuildId, UserId};
+
+/// Op 10.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Hello {
+    /// Milliseconds.
+    pub(crate) heartbeat_interval: f64,
+}
+
+/// Op 2.
+#[derive(Serialize)]
+pub(crate) struct Identify<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) intents: u64,
+    pub(crate) properties: Properties,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shard: Option<[u32; 2]>,
+}
+
+/// Who connects, in op 2.
+#[derive(Serialize)]
+pub(crate) struct Properties {
+    pub(crate) os: &'static str,
+    pub(crate) browser: &'static str,
+    pub(crate) device: &'static str,
+}
+
+/// Op 6.
+#[derive(Serialize)]
+pub(crate) struct Resume<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) session_id: &'a str,
+    pub(crate) seq: u64,
+}
+
+/// The READY dispatch.
+#[derive(Deserialize)]
+pub(crate) struct Ready {
+    pub(crate) session_id: String,
+    pub(crate) resume_gateway_url: Option<String>,
+    pub(crate) user: ReadyUser,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ReadyUser {
+    pub(crate) id: UserId,
+}
+
+/// Op 4.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct VoiceStateUpdate {
+    pub(crate) guild_id: GuildId,
+    pub(crate) channel_id: Option<ChannelId>,
+    pub(crate) self_mute: bool,
+    pub(crate) self_deaf: bool,
+}

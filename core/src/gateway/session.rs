@@ -1,0 +1,24 @@
+//! A session as a value.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What it takes to resume a session, on this connection or in another process.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Session {
+    /// The session's id.
+    pub id: Box<str>,
+    /// Where to resume, if Discord said so: without the query.
+    pub resume_url: Option<Box<str>>,
+    /// Sequence number of the last dispatch received.
+    pub seq: u64,
+}
+
+/// Leaves the id out: with the token, it opens the session.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session(seq {})", self.seq)
+    }
+}

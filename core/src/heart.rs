@@ -1,0 +1,99 @@
+//! Heartbeats: when the next one is due, and whether the peer still answers.
+
+use crate::entropy::Entropy;
+use crate::time::{Duration, Timestamp};
+
+/// The heartbeat of one connection.
+#[derive(Debug)]
+pub(crate) struct Heart {
+    interval: Duration,
+    next: Timestamp,
+    /// Beats sent since the last acknowledgement, and when the first of them left.
+    unanswered: u32,
+    since: Timestamp,
+    /// How many unanswered beats are borne before the connection counts as dead.
+    patience: u32,
+    latency: Option<Duration>,
+}
+
+/// What a due heartbeat asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Beat {
+    /// Nothing is due yet.
+    Wait,
+    /// Send a heartbeat now.
+    Send,
+    /// The peer has stopped answering: a zombie connection.
+    Zombie,
+}
+
+impl Heart {
+    /// Starts to beat: first after a random part of the interval, so that many clients do not beat at once.
+    pub(crate) fn start(now: Timestamp, interval: Duration, patience: u32, entropy: &mut Entropy) -> Self {
+        let interval = interval.max(MIN_INTERVAL);
+        let next = now + entropy.up_to(interval);
+        Self { interval, next, unanswered: 0, since: now, patience, latency: None }
+    }
+
+    pub(crate) const fn deadline(&self) -> Timestamp {
+        self.next
+    }
+
+    pub(crate) const fn latency(&self) -> Option<Duration> {
+        self.latency
+    }
+
+    /// To be called at the deadline. The next beat is due an interval later.
+    pub(crate) fn beat(&mut self, now: Timestamp) -> Beat {
+        if now < self.next {
+            return Beat::Wait;
+        }
+        if self.unanswered >= self.patience {
+            return Beat::Zombie;
+        }
+        self.next = now + self.interval;
+        self.sent(now);
+        Beat::Send
+    }
+
+    /// A beat was sent out of turn; the schedule stays.
+    pub(crate) const fn sent(&mut self, now: Timestamp) {
+        if self.unanswered == 0 {
+            self.since = now;
+        }
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+
+    /// The peer acknowledged. Answers with the round trip, unless nothing was asked.
+    pub(crate) fn acknowledged(&mut self, now: Timestamp) -> Option<Duration> {
+        if self.unanswered == 0 {
+            return None;
+        }
+        self.unanswered = 0;
+        self.latency = Some(now.since(self.since));
+        self.latency
+    }
+}
+
+/// An interval below this is a broken server's; obeying it would flood.
+const MIN_INTERVAL: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beats_each_interval_and_notices_silence() {
+        let interval = Duration::from_secs(10);
+        let mut heart = Heart::start(Timestamp::ZERO, interval, 1, &mut Entropy::new([3; 32]));
+        let first = heart.deadline();
+        assert!(first < Timestamp::ZERO + interval);
+        assert_eq!(heart.beat(Timestamp::from_nanos(first.as_nanos() - 1)), Beat::Wait);
+        assert_eq!(heart.beat(first), Beat::Send);
+        assert_eq!(heart.acknowledged(first + Duration::from_millis(30)), Some(Duration::from_millis(30)));
+        assert_eq!(heart.acknowledged(first + Duration::from_millis(31)), None);
+        assert_eq!(heart.deadline(), first + interval);
+        assert_eq!(heart.beat(first + interval), Beat::Send);
+        assert_eq!(heart.beat(first + interval * 2), Beat::Zombie);
+    }
+}

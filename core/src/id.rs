@@ -1,0 +1,92 @@
+//! Discord's ids, one type for each kind of thing.
+
+use core::fmt;
+use core::num::ParseIntError;
+use core::str::FromStr;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<u64> for $name {
+            fn from(id: u64) -> Self {
+                Self(id)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIntError;
+
+            fn from_str(id: &str) -> Result<Self, ParseIntError> {
+                id.trim().parse().map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(SnowflakeVisitor).map(Self)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A channel's id. Threads and direct messages are channels.
+    ChannelId
+    /// A guild's id.
+    GuildId
+    /// A user's id.
+    UserId
+}
+
+/// A snowflake comes as a decimal string; a bare number is read too, as Discord sometimes sends one.
+struct SnowflakeVisitor;
+
+impl Visitor<'_> for SnowflakeVisitor {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a snowflake")
+    }
+
+    fn visit_u64<E: de::Error>(self, id: u64) -> Result<u64, E> {
+        Ok(id)
+    }
+
+    fn visit_str<E: de::Error>(self, id: &str) -> Result<u64, E> {
+        id.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(id), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snowflakes_read_strings_and_numbers_and_write_strings() {
+        for json in ["\"80351110224678912\"", "80351110224678912"] {
+            assert_eq!(serde_json::from_str::<UserId>(json).unwrap(), UserId(80_351_110_224_678_912));
+        }
+        assert_eq!(serde_json::to_string(&GuildId(7)).unwrap(), "\"7\"");
+        for bad in ["\"\"", "\"-1\"", "\"18446744073709551616\"", "null", "1.5"] {
+            assert!(serde_json::from_str::<UserId>(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The vocabulary between a machine and whoever drives it.
+//!
+//! [`Input`] is what may happen to a machine, [`Output`] what it may ask for. Both are exhaustive on purpose:
+//! a new action does not compile until every driver performs it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+use core::ops::Range;
+
+use bytes::Bytes;
+
+use crate::id::UserId;
+use crate::time::{Duration, Timestamp};
+
+/// A protocol state machine: inputs in, outputs out, nothing else.
+///
+/// Any order of calls is legal. Inputs for a socket, request or file that is no longer known change nothing.
+pub trait Machine {
+    /// What the machine tells its user.
+    type Event;
+
+    /// Takes what happened at `now`. The network's faults become events; nothing panics, nothing fails.
+    fn handle_input(&mut self, now: Timestamp, input: Input);
+
+    /// The next thing to do. Call it until it answers [`Output::Wait`]: only then is the machine drained.
+    fn poll_output(&mut self) -> Output<Self::Event>;
+
+    /// Takes a datagram that arrived on a UDP socket of this machine, and decrypts it where it lies.
+    ///
+    /// Answers with where in `data` the Opus packet now is, if there is one for the user. Outputs may be
+    /// waiting afterwards, as after any input.
+    fn handle_datagram(&mut self, now: Timestamp, socket: SocketId, data: &mut [u8]) -> Option<Audio> {
+        let _ = (now, socket, data);
+        None
+    }
+
+    /// Whether the machine has ended for good: drained, it will never ask for anything again.
+    fn is_finished(&self) -> bool;
+}
+
+/// What happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Input {
+    /// The time that the last [`Output::Wait`] named has come. Harmless at any other time.
+    Timeout,
+    /// The WebSocket handshake is done, or the UDP socket is bound.
+    Opened(SocketId),
+    /// One whole WebSocket message arrived. Pings and pongs stay with the WebSocket library.
+    Frame(SocketId, Frame),
+    /// The socket could not be opened, or is gone. The last input for it.
+    Closed(SocketId, Closed),
+    /// An HTTP request was answered, or will not be.
+    Response(RequestId, Result<Response, Unanswered>),
+    /// A file was closed, or failed. The last input for it.
+    File(FileId, FileReport),
+}
+
+/// What to do, in this order.
+#[derive(Debug)]
+#[must_use]
+pub enum Output<E> {
+    /// Open a WebSocket to this URL, TLS included where it is `wss:`. Answer with [`Input::Opened`] or
+    /// [`Input::Closed`].
+    OpenWebSocket {
+        /// The name that this socket has from now on.
+        socket: SocketId,
+        /// `wss://` or `ws://`, with path and query.
+        url: Box<str>,
+    },
+    /// Bind a UDP socket on any port and connect it to this peer, so that others' datagrams stay out.
+    /// Answer with [`Input::Opened`] or [`Input::Closed`].
+    OpenUdp {
+        /// The name that this socket has from now on.
+        socket: SocketId,
+        /// The only peer.
+        peer: SocketAddr,
+    },
+    /// Send one WebSocket message.
+    SendFrame(SocketId, Frame),
+    /// Send one datagram. If it cannot be sent at once it is to be dropped, as the network might have.
+    SendDatagram(SocketId, Bytes),
+    /// Close: a WebSocket with this close frame, or abruptly if there is none. What was sent before goes out
+    /// first. No [`Input::Closed`] is due.
+    Close(SocketId, Option<CloseFrame>),
+    /// Make an HTTP request. Follow no redirect, retry nothing; answer with [`Input::Response`].
+    SendRequest(RequestId, Request),
+    /// Create this file for appending, its folder too where missing. A file that is already there must not be
+    /// touched: answer with [`FileReport::Failed`].
+    OpenFile {
+        /// The name that this file has from now on.
+        file: FileId,
+        /// Its path.
+        path: Box<str>,
+    },
+    /// Append to a file. Answer only if it fails.
+    Append(FileId, Bytes),
+    /// Bring a file safely to the disk and close it. Answer with [`Input::File`].
+    CloseFile(FileId),
+    /// Tell the user.
+    Event(E),
+    /// Drained. Come back with [`Input::Timeout`] at this time, or with any other input before it. `None`: only
+    /// other input can wake the machine.
+    Wait(Option<Timestamp>),
+}
+
+/// Names a socket; minted by a machine, never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SocketId(u64);
+
+/// Names an HTTP request; minted by a machine, never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RequestId(u64);
+
+/// Names a file; minted by a machine, never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct FileId(u64);
+
+/// Mints the names of one machine, so that a composition can tell by a name whose it is.
+#[derive(Debug)]
+pub struct Scope {
+    number: u32,
+    minted: u32,
+}
+
+impl Scope {
+    /// The names of the machine with this number in its composition; 0 for a machine that stands alone.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self { number, minted: 0 }
+    }
+
+    pub(crate) fn socket(&mut self) -> SocketId {
+        SocketId(self.mint())
+    }
+
+    pub(crate) fn request(&mut self) -> RequestId {
+        RequestId(self.mint())
+    }
+
+    pub(crate) fn file(&mut self) -> FileId {
+        FileId(self.mint())
+    }
+
+    fn mint(&mut self) -> u64 {
+        self.minted += 1;
+        (u64::from(self.number) << 32) | u64::from(self.minted)
+    }
+}
+
+macro_rules! names {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The number as such, for logs and for a driver's own tables.
+            #[must_use]
+            pub const fn as_u64(self) -> u64 {
+                self.0
+            }
+
+            /// The number of the [`Scope`] that minted it.
+            #[must_use]
+            pub const fn scope(self) -> u32 {
+                (self.0 >> 32) as u32
+            }
+        }
+    )*};
+}
+
+names!(SocketId RequestId FileId);
+
+/// One whole WebSocket message.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Frame {
+    /// A text message. If it is not UTF-8, that is the peer's fault and handled as such.
+    Text(Bytes),
+    /// A binary message.
+    Binary(Bytes),
+}
+
+impl Frame {
+    /// Length of the payload in bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Text(data) | Self::Binary(data) => data.len(),
+        }
+    }
+
+    /// Whether the payload is empty.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Shows kind and length only: payloads hold tokens and keys.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(data) => write!(f, "Text({} bytes)", data.len()),
+            Self::Binary(data) => write!(f, "Binary({} bytes)", data.len()),
+        }
+    }
+}
+
+/// A WebSocket close code and its reason (RFC 6455, section 5.5.1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CloseFrame {
+    /// The close code.
+    pub code: u16,
+    /// The reason, at most 123 bytes; empty if none was given.
+    pub reason: Box<str>,
+}
+
+impl CloseFrame {
+    /// A close frame without a reason.
+    #[must_use]
+    pub fn new(code: u16) -> Self {
+        Self { code, reason: Box::from("") }
+    }
+}
+
+/// How a socket ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Closed {
+    /// It never opened: no route, refused, TLS or the WebSocket handshake failed.
+    Refused {
+        /// The HTTP status, if the server answered the upgrade with one.
+        status: Option<u16>,
+        /// What went wrong, for a human.
+        reason: Box<str>,
+    },
+    /// It broke without a close frame.
+    Lost {
+        /// What went wrong, for a human.
+        reason: Box<str>,
+    },
+    /// The peer closed it, with a close frame if it had something to say.
+    ByPeer(Option<CloseFrame>),
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status: Some(status), reason } => {
+                write!(f, "the connection was refused with HTTP status {status}: {reason}")
+            }
+            Self::Refused { status: None, reason } => write!(f, "the connection could not be made: {reason}"),
+            Self::Lost { reason } => write!(f, "the connection was lost: {reason}"),
+            Self::ByPeer(None) => f.write_str("closed by the server without a code"),
+            Self::ByPeer(Some(frame)) if frame.reason.is_empty() => {
+                write!(f, "closed by the server with code {}", frame.code)
+            }
+            Self::ByPeer(Some(frame)) => {
+                write!(f, "closed by the server with code {}: {}", frame.code, frame.reason)
+            }
+        }
+    }
+}
+
+/// An HTTP request to make.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// `https://` or `http://`, with path and query.
+    pub url: Box<str>,
+    /// Header fields. Some hold secrets.
+    pub headers: Vec<(&'static str, Box<str>)>,
+    /// The body, empty if none.
+    pub body: Bytes,
+    /// How long the whole exchange may take, connecting included.
+    pub deadline: Duration,
+}
+
+/// Shows method and URL only: header fields hold the token.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.url)
+    }
+}
+
+/// An HTTP method that Discord uses.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(missing_docs, reason = "RFC 9110, section 9.3 and RFC 5789")]
+pub enum Method {
+    Delete,
+    Get,
+    Patch,
+    Post,
+    Put,
+}
+
+impl Method {
+    /// The method's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "DELETE",
+            Self::Get => "GET",
+            Self::Patch => "PATCH",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An HTTP answer, of any status.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header fields, names in lower case; values that are not UTF-8 are left out.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The whole body, at most [`MAX_BODY`] bytes.
+    pub body: Bytes,
+}
+
+/// Shows status and length only.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Response({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Response {
+    /// The value of the first header field of this name, which must be in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| &**n == name).map(|(_, value)| &**value)
+    }
+}
+
+/// The longest HTTP body that a driver takes in, in bytes; a longer one is [`Unanswered`]. Attachments aside,
+/// Discord's answers stay far below it.
+pub const MAX_BODY: usize = 32 << 20;
+
+/// Why an HTTP request got no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unanswered {
+    /// What went wrong, for a human.
+    pub reason: Box<str>,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FileReport {
+    /// It is complete, on disk and closed.
+    Closed,
+    /// It could not be created, written or closed; what had been written before is still there.
+    Failed {
+        /// What went wrong, for a human.
+        reason: Box<str>,
+    },
+}
+
+/// An Opus packet that lies decrypted in the datagram which brought it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Audio {
+    /// Who speaks.
+    pub user: UserId,
+    /// RTP synchronisation source (RFC 3550, section 5.1).
+    pub ssrc: u32,
+    /// RTP sequence number; wraps.
+    pub sequence: u16,
+    /// RTP timestamp in samples at 48 kHz; wraps.
+    pub timestamp: u32,
+    /// Where in the datagram the Opus packet is.
+    pub opus: Range<usize>,
+}
