@@ -5,6 +5,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod backoff;
+pub mod client;
 pub mod entropy;
 pub mod envelope;
 pub mod gateway;
@@ -12,6 +13,9 @@ mod heart;
 pub mod id;
 pub mod machine;
 mod outbox;
+pub mod record;
+pub mod rest;
 pub mod rtp;
 pub mod secret;
 pub mod time;
+pub mod voice;

@@ -105,6 +105,25 @@ pub enum Output<E> {
     Wait(Option<Timestamp>),
 }
 
+impl<E> Output<E> {
+    /// The same output of a composition whose events are others.
+    pub fn map_event<F>(self, event: impl FnOnce(E) -> F) -> Output<F> {
+        match self {
+            Self::OpenWebSocket { socket, url } => Output::OpenWebSocket { socket, url },
+            Self::OpenUdp { socket, peer } => Output::OpenUdp { socket, peer },
+            Self::SendFrame(socket, frame) => Output::SendFrame(socket, frame),
+            Self::SendDatagram(socket, data) => Output::SendDatagram(socket, data),
+            Self::Close(socket, frame) => Output::Close(socket, frame),
+            Self::SendRequest(id, request) => Output::SendRequest(id, request),
+            Self::OpenFile { file, path } => Output::OpenFile { file, path },
+            Self::Append(file, data) => Output::Append(file, data),
+            Self::CloseFile(file) => Output::CloseFile(file),
+            Self::Event(this) => Output::Event(event(this)),
+            Self::Wait(deadline) => Output::Wait(deadline),
+        }
+    }
+}
+
 /// Names a socket; minted by a machine, never used twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SocketId(u64);

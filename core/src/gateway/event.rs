@@ -131,6 +131,11 @@ pub enum Stopped {
         /// The reason that Discord gave, if any.
         reason: Box<str>,
     },
+    /// As many attempts as were allowed have failed.
+    GaveUp {
+        /// Why the last one failed.
+        reason: Box<Disconnect>,
+    },
 }
 
 impl fmt::Display for Stopped {
@@ -140,6 +145,7 @@ impl fmt::Display for Stopped {
             Self::Refused { code, .. } => {
                 write!(f, "Discord closed the gateway with {} ({}): {}", code.code, code.name, code.remedy)
             }
+            Self::GaveUp { reason } => write!(f, "gave up on the gateway: {reason}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChannelId, GuildId, UserId};
+use crate::id::UserId;
 
 /// Op 10.
 #[derive(Debug, Deserialize)]
@@ -50,13 +50,4 @@ pub(crate) struct Ready {
 #[derive(Deserialize)]
 pub(crate) struct ReadyUser {
     pub(crate) id: UserId,
-}
-
-/// Op 4.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct VoiceStateUpdate {
-    pub(crate) guild_id: GuildId,
-    pub(crate) channel_id: Option<ChannelId>,
-    pub(crate) self_mute: bool,
-    pub(crate) self_deaf: bool,
 }

@@ -37,6 +37,8 @@ pub struct Config {
     pub url: Box<str>,
     /// Shard number and shard count; `None` for a bot of one shard.
     pub shard: Option<[u32; 2]>,
+    /// How many attempts in a row may fail before the shard stops; `None` to go on for ever.
+    pub attempts: Option<u32>,
 }
 
 /// How long the WebSocket may take to open.
@@ -59,6 +61,9 @@ pub const MAX_COMMAND: usize = 4096;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
+    /// There is no gateway connection yet.
+    #[error("the gateway is not connected yet: wait for the session")]
+    NotConnected,
     /// The shard has ended.
     #[error("the gateway connection has ended")]
     Stopped,
@@ -201,6 +206,10 @@ impl Shard {
     pub fn stop(&mut self, now: Timestamp) {
         self.tick(now);
         self.end(Stopped::ByUser);
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.out.is_empty()
     }
 
     fn tick(&mut self, now: Timestamp) {
@@ -455,6 +464,10 @@ impl Shard {
         }
         let mut retry_in = wait.unwrap_or_else(|| backoff::delay(self.attempt, &mut self.entropy));
         self.attempt = self.attempt.saturating_add(1);
+        if self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
+            self.end(Stopped::GaveUp { reason: Box::new(reason) });
+            return;
+        }
         if let Some(identified) = self.identified.filter(|_| self.session.is_none()) {
             retry_in = retry_in.max((identified + IDENTIFY_SPACING).since(self.now));
         }

@@ -1,0 +1,1 @@
+//! Recordings of hand-made packets.

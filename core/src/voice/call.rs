@@ -1,0 +1,729 @@
+//! One voice call, through all its connections.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::backoff;
+use crate::entropy::Entropy;
+use crate::envelope;
+use crate::gateway::shard::interval;
+use crate::heart::{Beat, Heart};
+use crate::id::{ChannelId, GuildId, UserId};
+use crate::machine::{Audio, CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId};
+use crate::outbox::Outbox;
+use crate::rtp::aead::{Backend, Cipher, Mode};
+use crate::time::{Duration, Timestamp, soonest};
+use crate::voice::close::{Action, END_SESSION, KEEP_SESSION, close_code};
+use crate::voice::discovery::Due;
+use crate::voice::event::{Disconnect, Ended, Event, Next, VoiceStateUpdate};
+use crate::voice::media::{Dropped, Media, Received, Tally};
+use crate::voice::opcode::OpCode;
+use crate::voice::payload::{
+    self, Heartbeat, Identify, Message, Ready, Resume, SelectProtocol, SelectProtocolData,
+    SessionDescription, SpeakingOut, VoiceServer, VoiceState,
+};
+use crate::voice::phase::{Phase, Step};
+
+/// What a call needs to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The guild.
+    pub guild: GuildId,
+    /// The voice channel to join.
+    pub channel: ChannelId,
+    /// Our own user id.
+    pub user: UserId,
+    /// Whether to show as muted.
+    pub self_mute: bool,
+    /// Whether to show as deafened. Discord sends audio all the same.
+    pub self_deaf: bool,
+    /// The encryption modes to use, the preferred first.
+    pub modes: Vec<Mode>,
+    /// Who computes the encryption.
+    pub backend: Backend,
+    /// How many attempts in a row may fail before the call ends; `None` to go on for ever.
+    pub attempts: Option<u32>,
+}
+
+impl Config {
+    /// A call in this channel: unmuted, every mode, the fastest backend, without end.
+    #[must_use]
+    pub fn new(guild: GuildId, channel: ChannelId, user: UserId) -> Self {
+        Self {
+            guild,
+            channel,
+            user,
+            self_mute: false,
+            self_deaf: false,
+            modes: Mode::ALL.into(),
+            backend: Backend::default(),
+            attempts: None,
+        }
+    }
+}
+
+/// How long Discord may take to answer op 4. It does not answer at all where the bot cannot join.
+const JOIN_LIMIT: Duration = Duration::from_secs(10);
+/// How often to ask: the second time the channel is left first, against a state that is stuck.
+const JOIN_TRIES: u32 = 2;
+/// How long each step of the handshake may take; longer than IP discovery takes to give up.
+const STEP_LIMIT: Duration = Duration::from_secs(15);
+/// How long to wait for the main gateway to say more before asking for the channel again.
+const AWAIT_LIMIT: Duration = Duration::from_secs(30);
+/// Beat at least this often, whatever Hello says: dead connections show sooner.
+const LONGEST_BEAT: Duration = Duration::from_secs(5);
+/// How many unanswered heartbeats are borne.
+const PATIENCE: u32 = 3;
+/// How often a resume is tried before the channel is asked for again.
+const RESUME_TRIES: u32 = 4;
+/// The voice gateway's version.
+const VERSION: u32 = 8;
+
+/// Counters of a call, since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Voice sessions started (op 0 sent).
+    pub identifies: u64,
+    /// Voice sessions resumed.
+    pub resumes: u64,
+    /// Heartbeats sent.
+    pub heartbeats: u64,
+    /// UDP keepalives sent.
+    pub keepalives: u64,
+    /// Voice connections that ended, for whatever reason.
+    pub disconnects: u64,
+    /// RTCP packets received.
+    pub rtcp: u64,
+    /// Datagrams that gave no audio, by cause.
+    pub dropped: Dropped,
+    /// Messages passed over because they were not understood.
+    pub unrecognised: u64,
+}
+
+/// One voice call.
+///
+/// It needs from the main gateway the two dispatches about voice, [`Call::handle_voice_state`] and
+/// [`Call::handle_voice_server`], and asks it for op 4 by [`Event::UpdateVoiceState`]. Everything else goes
+/// through [`Machine`].
+#[derive(Debug)]
+pub struct Call {
+    config: Config,
+    scope: Scope,
+    entropy: Entropy,
+    now: Timestamp,
+    phase: Phase,
+    /// How often op 4 was asked for without an answer.
+    asked: u32,
+    session_id: Option<String>,
+    server: Option<(String, String)>,
+    /// The newest sequence number from the voice server; -1 before the first.
+    seq_ack: i64,
+    heart: Option<Heart>,
+    media: Option<Media>,
+    mode: Option<Mode>,
+    /// Failures in a row.
+    attempt: u32,
+    latency: Option<Duration>,
+    tallies: BTreeMap<UserId, Tally>,
+    counters: Counters,
+    out: Outbox<Event>,
+}
+
+impl Call {
+    /// A call that asks for its channel as soon as it is driven.
+    #[must_use]
+    pub fn new(config: Config, scope: Scope, entropy: Entropy) -> Self {
+        Self {
+            config,
+            scope,
+            entropy,
+            now: Timestamp::ZERO,
+            phase: Phase::Waiting { until: Timestamp::ZERO, resume: false },
+            asked: 0,
+            session_id: None,
+            server: None,
+            seq_ack: -1,
+            heart: None,
+            media: None,
+            mode: None,
+            attempt: 0,
+            latency: None,
+            tallies: BTreeMap::new(),
+            counters: Counters::default(),
+            out: Outbox::new(),
+        }
+    }
+
+    /// Where the call stands.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The guild.
+    #[must_use]
+    pub const fn guild(&self) -> GuildId {
+        self.config.guild
+    }
+
+    /// The channel that we are in or want to be in.
+    #[must_use]
+    pub const fn channel(&self) -> ChannelId {
+        self.config.channel
+    }
+
+    /// Round trip of the last heartbeat that came back.
+    #[must_use]
+    pub const fn latency(&self) -> Option<Duration> {
+        self.latency
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        if let Some(media) = &self.media {
+            count_media(&mut counters, media);
+        }
+        counters
+    }
+
+    /// Packets of each speaker so far.
+    #[must_use]
+    pub fn tallies(&self) -> BTreeMap<UserId, Tally> {
+        let mut tallies = self.tallies.clone();
+        for (user, tally) in self.media.iter().flat_map(Media::tallies) {
+            *tallies.entry(user).or_default() += tally;
+        }
+        tallies
+    }
+
+    /// Leaves the channel and ends the call.
+    pub fn leave(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.end(Ended::ByUser);
+    }
+
+    /// Takes a VOICE_STATE_UPDATE of the main gateway; those of other users and guilds change nothing.
+    pub fn handle_voice_state(&mut self, now: Timestamp, state: &VoiceState) {
+        self.tick(now);
+        if state.user_id != self.config.user || state.guild_id.is_some_and(|guild| guild != self.config.guild)
+        {
+            return;
+        }
+        let joining = matches!(self.phase, Phase::Joining { .. } | Phase::Waiting { resume: false, .. });
+        let Some(channel) = state.channel_id else {
+            // While joining it answers our own leave before the second try.
+            if !joining {
+                self.end(Ended::Removed);
+            }
+            return;
+        };
+        if channel != self.config.channel {
+            if joining {
+                return;
+            }
+            self.config.channel = channel;
+            self.out.event(Event::Moved(channel));
+        }
+        self.session_id = Some(state.session_id.clone());
+        self.open_if_ready();
+    }
+
+    /// Takes a VOICE_SERVER_UPDATE of the main gateway; those of other guilds change nothing.
+    pub fn handle_voice_server(&mut self, now: Timestamp, server: &VoiceServer) {
+        self.tick(now);
+        if server.guild_id != self.config.guild || self.phase == Phase::Ended {
+            return;
+        }
+        let Some(endpoint) = &server.endpoint else {
+            self.server = None;
+            if !matches!(self.phase, Phase::Joining { .. }) {
+                self.drop_connection(END_SESSION);
+                self.drop_media();
+                self.step(Step::Await(self.now + AWAIT_LIMIT));
+                self.out.event(Event::Disconnected { reason: Disconnect::NoServer, next: Next::Await });
+            }
+            return;
+        };
+        let new = (endpoint.clone(), server.token.clone());
+        if self.server.as_ref() == Some(&new) {
+            return;
+        }
+        self.server = Some(new);
+        match self.phase {
+            Phase::Joining { .. } | Phase::Awaiting { .. } => {}
+            Phase::Waiting { resume: false, .. } | Phase::Ended => return,
+            Phase::Waiting { resume: true, .. }
+            | Phase::Opening { .. }
+            | Phase::Identifying { .. }
+            | Phase::Discovering { .. }
+            | Phase::Selecting { .. }
+            | Phase::Resuming { .. }
+            | Phase::Live { .. } => {
+                // A new token means a new voice session, even on the same endpoint.
+                self.drop_connection(END_SESSION);
+                self.drop_media();
+                self.step(Step::Await(self.now + AWAIT_LIMIT));
+                let reason = Disconnect::ServerChanged;
+                self.out.event(Event::Disconnected { reason, next: Next::Reconnect });
+            }
+        }
+        self.open_if_ready();
+    }
+
+    /// The main gateway has started a new session, with which voice sessions end too.
+    pub fn handle_new_gateway_session(&mut self, now: Timestamp) {
+        self.tick(now);
+        if !matches!(self.phase, Phase::Ended | Phase::Waiting { resume: false, .. }) {
+            self.drop_connection(END_SESSION);
+            self.drop_media();
+            let next = Next::Rejoin(Duration::ZERO);
+            self.out.event(Event::Disconnected { reason: Disconnect::NewGatewaySession, next });
+            self.ask();
+        }
+    }
+
+    /// The main gateway has stopped: no call without it.
+    pub fn handle_gateway_stopped(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.end(Ended::GatewayStopped);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    fn step(&mut self, step: Step) -> bool {
+        match self.phase.next(step) {
+            Ok(next) => {
+                self.phase = next;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Asks the main gateway for the channel.
+    fn ask(&mut self) {
+        self.session_id = None;
+        self.server = None;
+        if self.step(Step::Join(self.now + JOIN_LIMIT)) {
+            if self.asked > 0 {
+                self.update_voice_state(None);
+            }
+            self.asked += 1;
+            self.update_voice_state(Some(self.config.channel));
+        }
+    }
+
+    fn update_voice_state(&mut self, channel_id: Option<ChannelId>) {
+        let Config { guild: guild_id, self_mute, self_deaf, .. } = self.config;
+        let update = VoiceStateUpdate { guild_id, channel_id, self_mute, self_deaf };
+        self.out.event(Event::UpdateVoiceState(update));
+    }
+
+    /// Starts a new voice session once both updates are there.
+    fn open_if_ready(&mut self) {
+        if self.session_id.is_some()
+            && self.server.is_some()
+            && matches!(self.phase, Phase::Joining { .. } | Phase::Awaiting { .. })
+        {
+            self.asked = 0;
+            self.seq_ack = -1;
+            self.open(false);
+        }
+    }
+
+    fn open(&mut self, resume: bool) {
+        let Some((endpoint, _)) = &self.server else { return };
+        let url = url(endpoint);
+        let socket = self.scope.socket();
+        if self.step(Step::Open(socket, self.now + STEP_LIMIT, resume)) {
+            self.out.push(Output::OpenWebSocket { socket, url });
+        }
+    }
+
+    fn on_opened(&mut self) {
+        let (Some(session_id), Some((_, token))) = (&self.session_id, &self.server) else { return };
+        let server_id = self.config.guild;
+        let until = self.now + STEP_LIMIT;
+        match self.phase {
+            Phase::Opening { resume: true, .. } => {
+                let resume = Resume { server_id, session_id, token, seq_ack: self.seq_ack };
+                let message = envelope::encode(OpCode::Resume.number(), &resume);
+                self.step(Step::Opened(until));
+                self.send_message(message);
+            }
+            Phase::Opening { resume: false, .. } => {
+                let user_id = self.config.user;
+                let identify =
+                    Identify { server_id, user_id, session_id, token, max_dave_protocol_version: 0 };
+                let message = envelope::encode(OpCode::Identify.number(), &identify);
+                self.counters.identifies += 1;
+                self.step(Step::Opened(until));
+                self.send_message(message);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_frame(&mut self, frame: &Frame) {
+        match payload::read(frame) {
+            Ok((seq, message)) => {
+                if let Some(seq) = seq.and_then(|seq| i64::try_from(seq).ok()) {
+                    self.seq_ack = seq;
+                }
+                self.on_message(message);
+            }
+            Err(error) => self.fail(Disconnect::Malformed(error), Action::Resume),
+        }
+    }
+
+    fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Hello(hello) => {
+                let interval = interval(hello.heartbeat_interval).min(LONGEST_BEAT);
+                self.heart = Some(Heart::start(self.now, interval, PATIENCE, &mut self.entropy));
+            }
+            Message::Heartbeat => {
+                if self.heart.is_some() {
+                    self.send_heartbeat();
+                }
+            }
+            Message::HeartbeatAck => {
+                if let Some(latency) = self.heart.as_mut().and_then(|heart| heart.acknowledged(self.now)) {
+                    self.latency = Some(latency);
+                    if matches!(self.phase, Phase::Live { .. }) {
+                        self.attempt = 0;
+                    }
+                    self.out.event(Event::HeartbeatAcknowledged { latency });
+                }
+            }
+            Message::Ready(ready) => self.on_ready(&ready),
+            Message::SessionDescription(description) => self.on_description(&description),
+            Message::Resumed => {
+                if self.step(Step::Resumed) {
+                    self.counters.resumes += 1;
+                    self.announce(true);
+                }
+            }
+            Message::Speaking(speaking) => {
+                let (user, ssrc, flags) = (speaking.user_id, speaking.ssrc, speaking.speaking);
+                if user == self.config.user {
+                    return;
+                }
+                self.out.event(Event::Speaking { user, ssrc, flags });
+                if let Some(media) = &mut self.media {
+                    for packet in media.map(self.now, ssrc, user) {
+                        self.out.event(Event::Packet(packet));
+                    }
+                }
+            }
+            Message::ClientsConnect(clients) => self.out.event(Event::Joined(clients.user_ids)),
+            Message::ClientDisconnect(client) => {
+                if let Some(media) = &mut self.media {
+                    media.unmap(client.user_id);
+                }
+                self.out.event(Event::Left(client.user_id));
+            }
+            Message::Other(op, data) => {
+                self.counters.unrecognised += 1;
+                self.out.event(Event::Unrecognised { op, data });
+            }
+        }
+    }
+
+    fn on_ready(&mut self, ready: &Ready) {
+        if !matches!(self.phase, Phase::Identifying { .. }) {
+            return;
+        }
+        let offered = |mode: &Mode| ready.modes.iter().any(|name| name == mode.name());
+        let Some(mode) = self.config.modes.iter().copied().find(offered) else {
+            self.end(Ended::NoMode { offered: ready.modes.clone() });
+            return;
+        };
+        self.mode = Some(mode);
+        let socket = self.scope.socket();
+        self.media = Some(Media::new(socket, ready.ssrc));
+        self.out.push(Output::OpenUdp { socket, peer: SocketAddr::new(ready.ip, ready.port) });
+        self.step(Step::Ready(self.now + STEP_LIMIT));
+    }
+
+    fn on_discovered(&mut self, external: SocketAddr) {
+        let Some(mode) = self.mode.filter(|_| matches!(self.phase, Phase::Discovering { .. })) else { return };
+        let data = SelectProtocolData { address: external.ip(), port: external.port(), mode: mode.name() };
+        self.step(Step::Discovered(self.now + STEP_LIMIT));
+        self.send(OpCode::SelectProtocol, &SelectProtocol { protocol: "udp", data });
+    }
+
+    fn on_description(&mut self, description: &SessionDescription) {
+        if !matches!(self.phase, Phase::Selecting { .. } | Phase::Live { .. }) {
+            return;
+        }
+        let Some(mode) = Mode::from_name(&description.mode) else {
+            self.end(Ended::NoMode { offered: [description.mode.clone()].into() });
+            return;
+        };
+        if description.dave_protocol_version > 0 {
+            self.end(Ended::Dave { version: description.dave_protocol_version });
+            return;
+        }
+        let Some(media) = &mut self.media else { return };
+        media.set_cipher(self.now, Cipher::new(self.config.backend, mode, &description.secret_key));
+        self.mode = Some(mode);
+        let ssrc = media.ssrc();
+        if self.step(Step::Described) {
+            // An op 5 with our SSRC must come before any audio of ours, and some servers send none before it.
+            self.send(OpCode::Speaking, &SpeakingOut { speaking: 0, delay: 0, ssrc });
+            self.announce(false);
+        }
+    }
+
+    fn announce(&mut self, resumed: bool) {
+        let Some(media) = &self.media else { return };
+        if let (Some(mode), Some(external)) = (self.mode, media.external()) {
+            let discovery_requests = media.discovery_requests();
+            self.out.event(Event::Connected { resumed, mode, external, discovery_requests });
+        }
+    }
+
+    fn on_closed(&mut self, closed: Closed) {
+        let code = match &closed {
+            Closed::ByPeer(Some(frame)) => Some(close_code(frame.code)),
+            Closed::ByPeer(None) | Closed::Lost { .. } | Closed::Refused { .. } => None,
+        };
+        self.forget_connection();
+        match code {
+            Some(code) if code.action == Action::Stop => self.end(Ended::Refused(code)),
+            Some(code) => self.fail(Disconnect::Closed(closed), code.action),
+            None => self.fail(Disconnect::Closed(closed), Action::Resume),
+        }
+    }
+
+    fn on_timeout(&mut self) {
+        if self.phase.deadline().is_some_and(|until| until <= self.now) {
+            match self.phase {
+                Phase::Joining { .. } if self.asked >= JOIN_TRIES => self.end(Ended::NoAnswer),
+                Phase::Joining { .. } | Phase::Awaiting { .. } | Phase::Waiting { resume: false, .. } => {
+                    self.ask();
+                }
+                Phase::Waiting { resume: true, .. } => self.open(true),
+                Phase::Opening { .. } => self.time_out("WebSocket"),
+                Phase::Identifying { .. } => self.time_out("Ready"),
+                Phase::Discovering { .. } => self.time_out("IP discovery answer"),
+                Phase::Selecting { .. } => self.time_out("Session Description"),
+                Phase::Resuming { .. } => self.time_out("Resumed"),
+                Phase::Live { .. } | Phase::Ended => {}
+            }
+        }
+        match self.heart.as_mut().map_or(Beat::Wait, |heart| heart.beat(self.now)) {
+            Beat::Wait => {}
+            Beat::Send => self.push_heartbeat(),
+            Beat::Zombie => self.fail(Disconnect::Zombie, Action::Resume),
+        }
+        if let Some(media) = &mut self.media {
+            let socket = media.socket();
+            match media.due(self.now) {
+                Due::Wait => {}
+                Due::Send(data) => self.out.push(Output::SendDatagram(socket, data)),
+                Due::GiveUp => self.time_out("IP discovery answer"),
+            }
+        }
+    }
+
+    fn time_out(&mut self, awaiting: &'static str) {
+        self.fail(Disconnect::TimedOut { awaiting }, Action::Resume);
+    }
+
+    fn send_heartbeat(&mut self) {
+        if let Some(heart) = &mut self.heart {
+            heart.sent(self.now);
+        }
+        self.push_heartbeat();
+    }
+
+    fn push_heartbeat(&mut self) {
+        self.counters.heartbeats += 1;
+        let t = self.now.as_nanos() / 1_000_000;
+        self.send(OpCode::Heartbeat, &Heartbeat { t, seq_ack: self.seq_ack });
+    }
+
+    fn send(&mut self, op: OpCode, d: &impl Serialize) {
+        self.send_message(envelope::encode(op.number(), d));
+    }
+
+    fn send_message(&mut self, message: bytes::Bytes) {
+        if let Some(socket) = self.phase.socket() {
+            self.out.push(Output::SendFrame(socket, Frame::Text(message)));
+        }
+    }
+
+    /// The connection failed: resume it, if there is a session to resume, or ask for the channel again.
+    fn fail(&mut self, reason: Disconnect, action: Action) {
+        let has_session = self.media.as_ref().is_some_and(Media::is_keyed);
+        let resume = action == Action::Resume && has_session && self.attempt < RESUME_TRIES;
+        self.drop_connection(if resume { KEEP_SESSION } else { END_SESSION });
+        if action == Action::Await {
+            self.drop_media();
+            self.server = None;
+            self.step(Step::Await(self.now + AWAIT_LIMIT));
+            self.out.event(Event::Disconnected { reason, next: Next::Await });
+            return;
+        }
+        let wait = backoff::delay(self.attempt, &mut self.entropy).max(SHORTEST_WAIT);
+        self.attempt = self.attempt.saturating_add(1);
+        if self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
+            self.end(Ended::GaveUp { reason: Box::new(reason) });
+            return;
+        }
+        if !resume {
+            self.drop_media();
+        }
+        self.step(Step::Disconnect(self.now + wait, resume));
+        let next = if resume { Next::Resume(wait) } else { Next::Rejoin(wait) };
+        self.out.event(Event::Disconnected { reason, next });
+    }
+
+    /// Closes the WebSocket, if there is one.
+    fn drop_connection(&mut self, code: u16) {
+        if let Some(socket) = self.phase.socket() {
+            self.out.push(Output::Close(socket, Some(CloseFrame::new(code))));
+            self.forget_connection();
+        }
+    }
+
+    /// Forgets a WebSocket that is gone or closed already.
+    fn forget_connection(&mut self) {
+        self.heart = None;
+        if self.phase.socket().is_some() {
+            self.counters.disconnects += 1;
+            self.step(Step::Disconnect(self.now + SHORTEST_WAIT, false));
+        }
+    }
+
+    /// Closes the UDP socket, if there is one.
+    fn drop_media(&mut self) {
+        if let Some(socket) = self.forget_media() {
+            self.out.push(Output::Close(socket, None));
+        }
+    }
+
+    /// Forgets a UDP half that is gone already, but not what it counted.
+    fn forget_media(&mut self) -> Option<SocketId> {
+        let media = self.media.take()?;
+        count_media(&mut self.counters, &media);
+        for (user, tally) in media.tallies() {
+            *self.tallies.entry(user).or_default() += tally;
+        }
+        Some(media.socket())
+    }
+
+    fn end(&mut self, reason: Ended) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        // Where Discord may still count us in, say that we leave.
+        if !matches!(reason, Ended::Removed | Ended::GatewayStopped) {
+            self.update_voice_state(None);
+        }
+        self.drop_connection(END_SESSION);
+        self.drop_media();
+        self.step(Step::End);
+        self.out.event(Event::Ended { reason });
+    }
+
+    fn owns_udp(&self, socket: SocketId) -> bool {
+        self.media.as_ref().is_some_and(|media| media.socket() == socket)
+    }
+}
+
+/// The least wait before another attempt, so that a deadline always lies ahead.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// Where a voice endpoint is: it comes without a scheme, and may carry the port of a scheme long gone.
+fn url(endpoint: &str) -> Box<str> {
+    let endpoint = endpoint.trim_end_matches('/');
+    if endpoint.contains("://") {
+        return format!("{endpoint}/?v={VERSION}").into();
+    }
+    let host = endpoint.strip_suffix(":80").unwrap_or(endpoint);
+    format!("wss://{host}/?v={VERSION}").into()
+}
+
+fn count_media(counters: &mut Counters, media: &Media) {
+    let dropped = media.dropped();
+    counters.keepalives += media.keepalives();
+    counters.rtcp += media.rtcp();
+    counters.dropped.foreign += dropped.foreign;
+    counters.dropped.malformed += dropped.malformed;
+    counters.dropped.unauthentic += dropped.unauthentic;
+    counters.dropped.other_payload += dropped.other_payload;
+    counters.dropped.empty += dropped.empty;
+    counters.dropped.early += dropped.early;
+    counters.dropped.discovery += dropped.discovery;
+    counters.dropped.unmapped += dropped.unmapped;
+}
+
+impl Machine for Call {
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.tick(now);
+        match input {
+            Input::Timeout => self.on_timeout(),
+            Input::Opened(socket) if self.phase.socket() == Some(socket) => self.on_opened(),
+            Input::Opened(socket) if self.owns_udp(socket) => {
+                if let Some(media) = &mut self.media {
+                    media.start_discovery(self.now);
+                }
+                self.on_timeout();
+            }
+            Input::Frame(socket, frame) if self.phase.socket() == Some(socket) => self.on_frame(&frame),
+            Input::Closed(socket, closed) if self.phase.socket() == Some(socket) => self.on_closed(closed),
+            Input::Closed(socket, closed) if self.owns_udp(socket) => {
+                self.forget_media();
+                self.fail(Disconnect::Udp(closed), Action::Rejoin);
+            }
+            Input::Opened(_)
+            | Input::Frame(..)
+            | Input::Closed(..)
+            | Input::Response(..)
+            | Input::File(..) => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<Event> {
+        if let Some(output) = self.out.pop() {
+            return output;
+        }
+        let mut deadline = soonest(self.phase.deadline(), self.heart.as_ref().map(Heart::deadline));
+        deadline = soonest(deadline, self.media.as_ref().and_then(Media::deadline));
+        Output::Wait(deadline)
+    }
+
+    fn handle_datagram(&mut self, now: Timestamp, socket: SocketId, data: &mut [u8]) -> Option<Audio> {
+        self.tick(now);
+        let media = self.media.as_mut().filter(|media| media.socket() == socket)?;
+        match media.handle_datagram(self.now, data) {
+            Received::Nothing => None,
+            Received::Discovered(external) => {
+                self.on_discovered(external);
+                None
+            }
+            Received::Audio(audio) => Some(audio),
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.phase == Phase::Ended && self.out.is_empty()
+    }
+}

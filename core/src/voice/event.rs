@@ -1,0 +1,222 @@
+//! What a call tells its user.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::envelope::DecodeError;
+use crate::id::{ChannelId, GuildId, UserId};
+use crate::machine::Closed;
+use crate::rtp::aead::Mode;
+use crate::time::Duration;
+use crate::voice::close::CloseCode;
+
+/// What a call tells its user.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Send this op 4 on the main gateway. A [`Client`](crate::client::Client) does it by itself.
+    UpdateVoiceState(VoiceStateUpdate),
+    /// In the call: audio flows.
+    Connected {
+        /// Whether an earlier voice session goes on.
+        resumed: bool,
+        /// The transport encryption in use.
+        mode: Mode,
+        /// Our address as the voice server sees it.
+        external: SocketAddr,
+        /// How many IP discovery requests it took.
+        discovery_requests: u32,
+    },
+    /// A user's SSRC was announced, or the user started or stopped speaking.
+    Speaking {
+        /// The user.
+        user: UserId,
+        /// The user's RTP synchronisation source.
+        ssrc: u32,
+        /// Speaking flags: 1 microphone, 2 soundshare, 4 priority. 0: stopped.
+        flags: u32,
+    },
+    /// An audio packet that came before its user was known, now that the user is.
+    Packet(Packet),
+    /// Users who are in the call.
+    Joined(Vec<UserId>),
+    /// A user left the call.
+    Left(UserId),
+    /// We were moved to another channel.
+    Moved(ChannelId),
+    /// A heartbeat came back.
+    HeartbeatAcknowledged {
+        /// The round trip.
+        latency: Duration,
+    },
+    /// The voice connection ended; the call goes on by itself.
+    Disconnected {
+        /// Why.
+        reason: Disconnect,
+        /// What follows.
+        next: Next,
+    },
+    /// The call is over for good.
+    Ended {
+        /// Why.
+        reason: Ended,
+    },
+    /// A message that is not understood arrived and was passed over.
+    Unrecognised {
+        /// Its opcode.
+        op: u64,
+        /// Its payload as it came.
+        data: Bytes,
+    },
+}
+
+/// Op 4 of the main gateway: join, move to, or leave a voice channel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct VoiceStateUpdate {
+    /// The guild.
+    pub guild_id: GuildId,
+    /// The channel; none to leave.
+    pub channel_id: Option<ChannelId>,
+    /// Whether to show as muted.
+    pub self_mute: bool,
+    /// Whether to show as deafened.
+    pub self_deaf: bool,
+}
+
+/// An Opus packet of its own.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Packet {
+    /// Who speaks.
+    pub user: UserId,
+    /// RTP synchronisation source.
+    pub ssrc: u32,
+    /// RTP sequence number.
+    pub sequence: u16,
+    /// RTP timestamp in samples at 48 kHz.
+    pub timestamp: u32,
+    /// How long ago it arrived.
+    pub age: Duration,
+    /// The Opus packet.
+    pub opus: Bytes,
+}
+
+/// Leaves the audio out.
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, ssrc, sequence, timestamp, age, opus } = self;
+        write!(f, "Packet(user {user}, ssrc {ssrc}, {sequence}, {timestamp}, {age:?} old, {} bytes)", opus.len())
+    }
+}
+
+/// Why a voice connection ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Disconnect {
+    /// The WebSocket was refused, closed or lost.
+    Closed(Closed),
+    /// The UDP socket could not be used.
+    Udp(Closed),
+    /// Three heartbeats in a row were not acknowledged.
+    Zombie,
+    /// Nothing came in time.
+    TimedOut {
+        /// What was awaited.
+        awaiting: &'static str,
+    },
+    /// The voice server changed.
+    ServerChanged,
+    /// Discord has no voice server for the call at the moment.
+    NoServer,
+    /// The main gateway started a new session.
+    NewGatewaySession,
+    /// The voice server sent what the protocol does not allow.
+    Malformed(DecodeError),
+}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(closed) => write!(f, "voice gateway: {closed}"),
+            Self::Udp(closed) => write!(f, "voice UDP: {closed}"),
+            Self::Zombie => f.write_str("three voice heartbeats in a row were not acknowledged"),
+            Self::TimedOut { awaiting } => write!(f, "the voice server sent no {awaiting} in time"),
+            Self::ServerChanged => f.write_str("Discord moved the call to another voice server"),
+            Self::NoServer => f.write_str("Discord has no voice server for the call at the moment"),
+            Self::NewGatewaySession => f.write_str("the main gateway started a new session"),
+            Self::Malformed(error) => write!(f, "voice gateway: {error}"),
+        }
+    }
+}
+
+/// What follows a lost voice connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// The voice session is resumed after this wait.
+    Resume(Duration),
+    /// The channel is asked for again after this wait.
+    Rejoin(Duration),
+    /// A connection to the new server is made at once.
+    Reconnect,
+    /// The main gateway will say more.
+    Await,
+}
+
+/// Why a call is over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The user asked for it.
+    ByUser,
+    /// Someone removed us from the channel, or it was deleted.
+    Removed,
+    /// The main gateway did not answer.
+    NoAnswer,
+    /// The voice server closed with a code after which another attempt would fail the same way.
+    Refused(CloseCode),
+    /// The voice server offers, or chose, no encryption mode that we know or want.
+    NoMode {
+        /// What it offered.
+        offered: Vec<String>,
+    },
+    /// The voice server asks for end-to-end encryption of a version that we did not offer.
+    Dave {
+        /// The version.
+        version: u16,
+    },
+    /// As many attempts as were allowed have failed.
+    GaveUp {
+        /// Why the last one failed.
+        reason: Box<Disconnect>,
+    },
+    /// The main gateway has stopped.
+    GatewayStopped,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByUser => f.write_str("left the channel"),
+            Self::Removed => f.write_str("someone removed the bot from the voice channel, or it was deleted"),
+            Self::NoAnswer => f.write_str(
+                "Discord did not answer the request to join: the guild or channel is unknown, the channel is \
+                 full, or the bot may not view it or connect to it (permissions View Channel, Connect)",
+            ),
+            Self::Refused(code) => {
+                write!(f, "the voice server closed with {} ({}): {}", code.code, code.name, code.remedy)
+            }
+            Self::NoMode { offered } => {
+                write!(f, "the voice server offers no usable encryption mode, only {}", offered.join(", "))
+            }
+            Self::Dave { version } => {
+                write!(f, "the voice server asks for end-to-end encryption (DAVE version {version})")
+            }
+            Self::GaveUp { reason } => write!(f, "gave up: {reason}"),
+            Self::GatewayStopped => f.write_str("the gateway connection has ended"),
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! The UDP half of a voice connection: discovery, keepalive, and audio from datagram to speaker.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::ops::AddAssign;
+
+use bytes::Bytes;
+
+use crate::id::UserId;
+use crate::machine::{Audio, SocketId};
+use crate::rtp::aead::Cipher;
+use crate::rtp::header::{self, OPUS};
+use crate::rtp::replay::{Order, ReplayWindow};
+use crate::rtp::transport::{self, OpenError};
+use crate::time::{Duration, Timestamp, soonest};
+use crate::voice::discovery::{Discovery, Due};
+use crate::voice::event::Packet;
+
+/// How often a datagram goes out so that network address translation stays open (five seconds, as official
+/// clients do).
+const KEEPALIVE: Duration = Duration::from_secs(5);
+/// SSRCs whose state is kept. The server authenticates each, and a channel holds far fewer speakers.
+const MAX_STREAMS: usize = 1024;
+/// Packets and bytes kept until their user is known: ten seconds of one speaker. At the bound the oldest goes.
+const MAX_PENDING: usize = 512;
+const MAX_PENDING_BYTES: usize = 256 * 1024;
+
+/// Packets of one speaker.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Audio packets received, duplicates and stale ones not counted.
+    pub received: u64,
+    /// Sequence numbers that never came. One that is only late counts until it comes.
+    pub lost: u64,
+    /// Packets that came after a later one.
+    pub late: u64,
+    /// Packets that came again.
+    pub duplicated: u64,
+    /// Packets dropped because they came more than 127 numbers late.
+    pub stale: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.lost += other.lost;
+        self.late += other.late;
+        self.duplicated += other.duplicated;
+        self.stale += other.stale;
+    }
+}
+
+/// Datagrams that gave no audio, by cause.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Neither RTP nor anything else that is expected.
+    pub foreign: u64,
+    /// Too short for what they announce, or with padding or extension that does not fit.
+    pub malformed: u64,
+    /// Forged, damaged, or under another key.
+    pub unauthentic: u64,
+    /// Of another payload type than Opus.
+    pub other_payload: u64,
+    /// Authentic, but without audio: padding only.
+    pub empty: u64,
+    /// Before the key was known.
+    pub early: u64,
+    /// Discovery answers that were not the one awaited.
+    pub discovery: u64,
+    /// Given up before their user became known, or of one SSRC too many.
+    pub unmapped: u64,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    user: Option<UserId>,
+    window: ReplayWindow,
+    tally: Tally,
+}
+
+#[derive(Debug)]
+struct Pending {
+    at: Timestamp,
+    ssrc: u32,
+    sequence: u16,
+    timestamp: u32,
+    opus: Bytes,
+}
+
+/// What a datagram turned out to be.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Received {
+    Nothing,
+    /// Our address as the voice server sees it.
+    Discovered(SocketAddr),
+    Audio(Audio),
+}
+
+/// The UDP half of a voice connection.
+#[derive(Debug)]
+pub(crate) struct Media {
+    socket: SocketId,
+    ssrc: u32,
+    discovery: Option<Discovery>,
+    discovery_requests: u32,
+    external: Option<SocketAddr>,
+    cipher: Option<Cipher>,
+    keepalive: Option<Timestamp>,
+    keepalives: u64,
+    streams: BTreeMap<u32, Stream>,
+    pending: VecDeque<Pending>,
+    pending_bytes: usize,
+    /// Tallies of speakers whose SSRC is gone.
+    departed: BTreeMap<UserId, Tally>,
+    dropped: Dropped,
+    rtcp: u64,
+}
+
+impl Media {
+    pub(crate) const fn new(socket: SocketId, ssrc: u32) -> Self {
+        Self {
+            socket,
+            ssrc,
+            discovery: None,
+            discovery_requests: 0,
+            external: None,
+            cipher: None,
+            keepalive: None,
+            keepalives: 0,
+            streams: BTreeMap::new(),
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            departed: BTreeMap::new(),
+            dropped: Dropped {
+                foreign: 0,
+                malformed: 0,
+                unauthentic: 0,
+                other_payload: 0,
+                empty: 0,
+                early: 0,
+                discovery: 0,
+                unmapped: 0,
+            },
+            rtcp: 0,
+        }
+    }
+
+    pub(crate) const fn socket(&self) -> SocketId {
+        self.socket
+    }
+
+    pub(crate) const fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    pub(crate) const fn external(&self) -> Option<SocketAddr> {
+        self.external
+    }
+
+    pub(crate) const fn discovery_requests(&self) -> u32 {
+        self.discovery_requests
+    }
+
+    pub(crate) const fn is_keyed(&self) -> bool {
+        self.cipher.is_some()
+    }
+
+    pub(crate) const fn dropped(&self) -> Dropped {
+        self.dropped
+    }
+
+    pub(crate) const fn rtcp(&self) -> u64 {
+        self.rtcp
+    }
+
+    pub(crate) const fn keepalives(&self) -> u64 {
+        self.keepalives
+    }
+
+    /// The socket is open: ask for our address.
+    pub(crate) const fn start_discovery(&mut self, now: Timestamp) {
+        self.discovery = Some(Discovery::new(now, self.ssrc));
+    }
+
+    /// The key is known: from now on packets open, and keepalives go out.
+    pub(crate) fn set_cipher(&mut self, now: Timestamp, cipher: Cipher) {
+        self.cipher = Some(cipher);
+        self.keepalive.get_or_insert(now + KEEPALIVE);
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        soonest(self.keepalive, self.discovery.as_ref().map(Discovery::deadline))
+    }
+
+    /// The datagram that is due.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Due {
+        if let Some(discovery) = &mut self.discovery {
+            let due = discovery.due(now);
+            self.discovery_requests = discovery.sent();
+            return due;
+        }
+        match self.keepalive {
+            Some(at) if at <= now => {
+                self.keepalive = Some(now + KEEPALIVE);
+                let counter = self.keepalives.to_be_bytes();
+                self.keepalives += 1;
+                Due::Send(Bytes::copy_from_slice(&counter))
+            }
+            _ => Due::Wait,
+        }
+    }
+
+    /// Takes a datagram, and decrypts it where it lies.
+    pub(crate) fn handle_datagram(&mut self, now: Timestamp, data: &mut [u8]) -> Received {
+        if let Some(discovery) = &self.discovery {
+            return match discovery.answer(data) {
+                Ok(external) => {
+                    self.discovery = None;
+                    self.external = Some(external);
+                    Received::Discovered(external)
+                }
+                Err(_) => {
+                    self.dropped.discovery += 1;
+                    Received::Nothing
+                }
+            };
+        }
+        // Keepalive answers and late discovery answers are no RTP: version bits of zero.
+        if data.first().is_none_or(|first| first >> 6 != 2) {
+            self.dropped.foreign += 1;
+            return Received::Nothing;
+        }
+        let Some(cipher) = &self.cipher else {
+            self.dropped.early += 1;
+            return Received::Nothing;
+        };
+        if header::is_rtcp(data) {
+            match transport::open_rtcp(cipher, data) {
+                Ok(_) => self.rtcp += 1,
+                Err(error) => self.refuse(error),
+            }
+            return Received::Nothing;
+        }
+        if data.get(1).is_some_and(|second| second & 0x7F != OPUS) {
+            self.dropped.other_payload += 1;
+            return Received::Nothing;
+        }
+        let (header, opus) = match transport::open(cipher, data) {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.refuse(error);
+                return Received::Nothing;
+            }
+        };
+        if !self.streams.contains_key(&header.ssrc) && self.streams.len() >= MAX_STREAMS {
+            self.dropped.unmapped += 1;
+            return Received::Nothing;
+        }
+        let stream = self.streams.entry(header.ssrc).or_default();
+        let tally = &mut stream.tally;
+        match stream.window.accept(header.sequence) {
+            Order::First => {}
+            Order::Ahead { skipped } => tally.lost += u64::from(skipped),
+            Order::Late => {
+                tally.late += 1;
+                tally.lost = tally.lost.saturating_sub(1);
+            }
+            Order::Duplicate => {
+                tally.duplicated += 1;
+                return Received::Nothing;
+            }
+            Order::Stale => {
+                tally.stale += 1;
+                return Received::Nothing;
+            }
+        }
+        tally.received += 1;
+        if opus.is_empty() {
+            self.dropped.empty += 1;
+            return Received::Nothing;
+        }
+        let (ssrc, sequence, timestamp) = (header.ssrc, header.sequence, header.timestamp);
+        if let Some(user) = stream.user {
+            return Received::Audio(Audio { user, ssrc, sequence, timestamp, opus });
+        }
+        let opus = Bytes::copy_from_slice(data.get(opus).unwrap_or_default());
+        self.keep(Pending { at: now, ssrc, sequence, timestamp, opus });
+        Received::Nothing
+    }
+
+    fn refuse(&mut self, error: OpenError) {
+        match error {
+            OpenError::Header(_) | OpenError::Truncated | OpenError::Malformed => self.dropped.malformed += 1,
+            OpenError::Unauthentic(_) => self.dropped.unauthentic += 1,
+        }
+    }
+
+    fn keep(&mut self, packet: Pending) {
+        self.pending_bytes += packet.opus.len();
+        self.pending.push_back(packet);
+        while self.pending.len() > MAX_PENDING || self.pending_bytes > MAX_PENDING_BYTES {
+            let Some(oldest) = self.pending.pop_front() else { break };
+            self.pending_bytes -= oldest.opus.len();
+            self.dropped.unmapped += 1;
+        }
+    }
+
+    /// Learns whose SSRC this is, and gives back the packets that waited for it, in the order they came.
+    pub(crate) fn map(&mut self, now: Timestamp, ssrc: u32, user: UserId) -> Vec<Packet> {
+        if !self.streams.contains_key(&ssrc) && self.streams.len() >= MAX_STREAMS {
+            return Vec::new();
+        }
+        let stream = self.streams.entry(ssrc).or_default();
+        if let Some(before) = stream.user.replace(user).filter(|&before| before != user) {
+            *self.departed.entry(before).or_default() += stream.tally;
+            *stream = Stream { user: Some(user), ..Stream::default() };
+        }
+        let (released, kept): (VecDeque<_>, _) =
+            self.pending.drain(..).partition(|packet: &Pending| packet.ssrc == ssrc);
+        self.pending = kept;
+        released
+            .into_iter()
+            .map(|Pending { at, ssrc, sequence, timestamp, opus }| {
+                self.pending_bytes -= opus.len();
+                Packet { user, ssrc, sequence, timestamp, age: now.since(at), opus }
+            })
+            .collect()
+    }
+
+    /// Forgets the SSRCs of a user who left.
+    pub(crate) fn unmap(&mut self, user: UserId) {
+        let departed = &mut self.departed;
+        self.streams.retain(|_, stream| {
+            let leaves = stream.user == Some(user);
+            if leaves {
+                *departed.entry(user).or_default() += stream.tally;
+            }
+            !leaves
+        });
+    }
+
+    /// The tally of every speaker so far.
+    pub(crate) fn tallies(&self) -> BTreeMap<UserId, Tally> {
+        let mut tallies = self.departed.clone();
+        for stream in self.streams.values() {
+            if let Some(user) = stream.user {
+                *tallies.entry(user).or_default() += stream.tally;
+            }
+        }
+        tallies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Scope;
+    use crate::rtp::aead::{Backend, KEY, Mode};
+    use crate::rtp::header::Header;
+    use crate::rtp::transport::Sealer;
+
+    const SSRC: u32 = 77;
+    const USER: UserId = UserId(5);
+
+    fn media() -> (Media, Sealer) {
+        let mode = Mode::AeadAes256GcmRtpsize;
+        let mut media = Media::new(Scope::new(1).socket(), 1);
+        media.set_cipher(Timestamp::ZERO, Cipher::new(Backend::default(), mode, &[9; KEY]));
+        (media, Sealer::new(Backend::default(), mode, &[9; KEY]))
+    }
+
+    fn packet(sealer: &mut Sealer, sequence: u16, opus: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        sealer.seal(&Header::new(sequence, u32::from(sequence) * 960, SSRC), opus, &mut packet).unwrap();
+        packet
+    }
+
+    #[test]
+    fn packets_wait_for_their_user() {
+        let (mut media, mut sealer) = media();
+        let now = Timestamp::from_millis(100);
+        for sequence in 1..=3 {
+            assert_eq!(media.handle_datagram(now, &mut packet(&mut sealer, sequence, b"opus")), Received::Nothing);
+        }
+        let waited = media.map(Timestamp::from_millis(250), SSRC, USER);
+        assert_eq!(waited.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(waited.iter().all(|packet| packet.user == USER && packet.age == Duration::from_millis(150)));
+        let mut data = packet(&mut sealer, 4, b"more");
+        let Received::Audio(audio) = media.handle_datagram(now, &mut data) else { panic!("no audio") };
+        assert_eq!((audio.user, &data[audio.opus]), (USER, &b"more"[..]));
+        assert_eq!(media.tallies()[&USER].received, 4);
+        assert_eq!(media.pending_bytes, 0);
+    }
+
+    #[test]
+    fn the_wait_is_bounded_and_its_losses_are_counted() {
+        let (mut media, mut sealer) = media();
+        for sequence in 0..2000 {
+            media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, sequence, &[1; 1000]));
+        }
+        let waited = media.map(Timestamp::ZERO, SSRC, USER);
+        assert_eq!(waited.len(), MAX_PENDING_BYTES / 1000);
+        assert_eq!(waited.last().map(|packet| packet.sequence), Some(1999));
+        assert_eq!(media.dropped.unmapped, 2000 - waited.len() as u64);
+    }
+
+    #[test]
+    fn each_datagram_is_counted_by_its_cause() {
+        let (mut media, mut sealer) = media();
+        media.map(Timestamp::ZERO, SSRC, USER);
+        let mut audio = 0;
+        let mut take = |mut data: Vec<u8>| {
+            audio += u32::from(matches!(media.handle_datagram(Timestamp::ZERO, &mut data), Received::Audio(_)));
+        };
+        let first = packet(&mut sealer, 10, b"opus");
+        take(first.clone());
+        take(first.clone()); // duplicate
+        take(packet(&mut sealer, 13, b"opus")); // skips two
+        take(packet(&mut sealer, 12, b"opus")); // late
+        take(packet(&mut sealer, 14, b"")); // empty
+        take(packet(&mut sealer, 65_400, b"opus")); // stale
+        let mut forged = packet(&mut sealer, 15, b"opus");
+        forged[20] ^= 1;
+        take(forged);
+        take(first[..15].to_vec()); // malformed
+        take(Vec::from([0, 2, 0, 70])); // foreign
+        take(Vec::new()); // foreign
+        let mut video = first;
+        video[1] = 101;
+        take(video);
+        assert_eq!(audio, 3);
+        let tally = Tally { received: 4, lost: 1, late: 1, duplicated: 1, stale: 1 };
+        assert_eq!(media.tallies()[&USER], tally);
+        let dropped = Dropped {
+            foreign: 2,
+            malformed: 1,
+            unauthentic: 1,
+            other_payload: 1,
+            empty: 1,
+            ..Dropped::default()
+        };
+        assert_eq!(media.dropped, dropped);
+    }
+
+    #[test]
+    fn a_reused_ssrc_starts_afresh() {
+        let (mut media, mut sealer) = media();
+        media.map(Timestamp::ZERO, SSRC, USER);
+        media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, 500, b"opus"));
+        media.unmap(USER);
+        media.map(Timestamp::ZERO, SSRC, UserId(6));
+        let mut data = packet(&mut sealer, 100, b"opus");
+        assert!(matches!(media.handle_datagram(Timestamp::ZERO, &mut data), Received::Audio(_)));
+        assert_eq!(media.tallies().into_values().map(|tally| tally.received).sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn a_day_of_listening_sends_a_keepalive_every_five_seconds() {
+        let (mut media, _) = media();
+        let day = Timestamp::ZERO + Duration::from_secs(86_400);
+        let mut last = Timestamp::ZERO;
+        while let Some(at) = media.deadline().filter(|&at| at <= day) {
+            assert_eq!(at.since(last), KEEPALIVE);
+            let Due::Send(data) = media.due(at) else { panic!("nothing sent at {at:?}") };
+            assert_eq!(data, (media.keepalives - 1).to_be_bytes().to_vec());
+            last = at;
+        }
+        assert_eq!(media.keepalives, 17_280);
+    }
+}

@@ -1,0 +1,39 @@
+//! Voice: the voice gateway, version 8, and the UDP media that it sets up.
+//!
+//! ```text
+//! Joining ── both updates ──> Opening ── opened, Identify ──> Identifying ── Ready ──> Discovering
+//!                                                                                         │ answer, Select Protocol
+//!    Live <── Session Description, Speaking ── Selecting <────────────────────────────────┘
+//!      │ lost
+//!      v
+//! Waiting ──> Opening ── opened, Resume ──> Resuming ── Resumed ──> Live
+//!      └─ to rejoin ──> Joining            Awaiting: Discord will say more            Ended
+//! ```
+//!
+//! | file | rule |
+//! |---|---|
+//! | [`opcode`] | the opcodes |
+//! | [`close`] | the close codes and what follows |
+//! | [`payload`] | the messages |
+//! | [`phase`] | the transitions above |
+//! | [`discovery`] | IP discovery |
+//! | [`media`] | datagrams: keepalive, decryption, whose SSRC |
+//! | [`call`] | the machine |
+//!
+//! End-to-end encryption (DAVE) will stand between [`media`] and the user: its opcodes are in the table, and a
+//! call offers version 0.
+
+pub mod call;
+pub mod close;
+pub mod discovery;
+pub mod event;
+pub mod media;
+pub mod opcode;
+pub mod payload;
+pub mod phase;
+
+#[cfg(test)]
+mod tests;
+
+pub use call::{Call, Config};
+pub use event::{Disconnect, Ended, Event, Next, Packet};

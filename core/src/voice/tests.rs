@@ -1,0 +1,1 @@
+//! The call against hand-written inputs.
