@@ -179,6 +179,8 @@ pub struct Client {
     user: Option<UserId>,
     /// Joins asked for before the user id was known.
     joins: BTreeMap<GuildId, ChannelId>,
+    /// Folders of recordings that start once their call is connected.
+    records: BTreeMap<GuildId, Box<str>>,
     rooms: Vec<Room>,
     recordings: Vec<Recording>,
     out: Outbox<Event>,
@@ -200,6 +202,7 @@ impl Client {
             attempt: 0,
             user: None,
             joins: BTreeMap::new(),
+            records: BTreeMap::new(),
             rooms: Vec::new(),
             recordings: Vec::new(),
             out: Outbox::new(),
@@ -264,11 +267,19 @@ impl Client {
         }
     }
 
-    /// Records the call in this guild, from now on, into this folder: see [`Recorder`]. A recording that runs
-    /// there already is finished first.
+    /// Records the call in this guild into this folder: see [`Recorder`]. It starts now, or as soon as the call
+    /// is connected; a recording that runs there already is finished first.
     pub fn record(&mut self, now: Timestamp, guild: GuildId, folder: &str) {
         self.tick(now);
         self.stop_recording(now, guild);
+        if self.call(guild).is_some_and(|call| matches!(call.phase(), voice::phase::Phase::Live { .. })) {
+            self.start_recording(guild, folder);
+        } else {
+            self.records.insert(guild, folder.into());
+        }
+    }
+
+    fn start_recording(&mut self, guild: GuildId, folder: &str) {
         let scope = self.next_scope();
         let recorder = Recorder::new(self.now, folder, Scope::new(scope));
         self.recordings.push(Recording { guild, scope, active: true, recorder });
@@ -277,6 +288,7 @@ impl Client {
     /// Finishes the recording in this guild, if one runs.
     pub fn stop_recording(&mut self, now: Timestamp, guild: GuildId) {
         self.tick(now);
+        self.records.remove(&guild);
         for recording in self.recordings.iter_mut().filter(|recording| recording.guild == guild) {
             recording.active = false;
             recording.recorder.stop(self.now);
@@ -418,7 +430,7 @@ impl Client {
                     self.join(self.now, guild, channel);
                 }
             }
-            gateway::Event::Stopped { reason } if *reason != gateway::Stopped::ByUser => {
+            gateway::Event::Stopped { reason, .. } if *reason != gateway::Stopped::ByUser => {
                 for room in &mut self.rooms {
                     room.call.handle_gateway_stopped(self.now);
                 }
@@ -489,6 +501,11 @@ impl Client {
             voice::Event::Packet(packet) => {
                 if let Some(recorder) = active(&mut self.recordings, guild) {
                     recorder.handle_packet(self.now, packet);
+                }
+            }
+            voice::Event::Connected { .. } => {
+                if let Some(folder) = self.records.remove(&guild) {
+                    self.start_recording(guild, &folder);
                 }
             }
             voice::Event::Ended { .. } => {

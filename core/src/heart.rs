@@ -13,7 +13,6 @@ pub(crate) struct Heart {
     since: Timestamp,
     /// How many unanswered beats are borne before the connection counts as dead.
     patience: u32,
-    latency: Option<Duration>,
 }
 
 /// What a due heartbeat asks for.
@@ -32,15 +31,11 @@ impl Heart {
     pub(crate) fn start(now: Timestamp, interval: Duration, patience: u32, entropy: &mut Entropy) -> Self {
         let interval = interval.max(MIN_INTERVAL);
         let next = now + entropy.up_to(interval);
-        Self { interval, next, unanswered: 0, since: now, patience, latency: None }
+        Self { interval, next, unanswered: 0, since: now, patience }
     }
 
     pub(crate) const fn deadline(&self) -> Timestamp {
         self.next
-    }
-
-    pub(crate) const fn latency(&self) -> Option<Duration> {
-        self.latency
     }
 
     /// To be called at the deadline. The next beat is due an interval later.
@@ -70,8 +65,7 @@ impl Heart {
             return None;
         }
         self.unanswered = 0;
-        self.latency = Some(now.since(self.since));
-        self.latency
+        Some(now.since(self.since))
     }
 }
 

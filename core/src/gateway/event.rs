@@ -43,6 +43,8 @@ pub enum Event {
     Stopped {
         /// Why.
         reason: Stopped,
+        /// What it came to.
+        counters: Counters,
     },
     /// A message that is not understood arrived and was passed over.
     Unrecognised {
@@ -51,6 +53,28 @@ pub enum Event {
         /// Its payload as it came.
         data: Bytes,
     },
+}
+
+/// Counters of a shard, since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Dispatches given to the user.
+    pub dispatches: u64,
+    /// Dispatches dropped because their sequence number had been seen.
+    pub repeated: u64,
+    /// Sequence numbers that Discord skipped.
+    pub gaps: u64,
+    /// Heartbeats sent.
+    pub heartbeats: u64,
+    /// Identifies sent.
+    pub identifies: u64,
+    /// Sessions resumed.
+    pub resumes: u64,
+    /// Connections that ended, for whatever reason.
+    pub disconnects: u64,
+    /// Messages passed over because they were not understood.
+    pub unrecognised: u64,
 }
 
 /// An event from Discord.

@@ -31,7 +31,7 @@ pub mod shard;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Disconnect, Dispatch, Event, Stopped};
+pub use event::{Counters, Disconnect, Dispatch, Event, Stopped};
 pub use intents::Intents;
 pub use session::Session;
 pub use shard::{Config, Shard};

@@ -13,7 +13,7 @@ use crate::entropy::Entropy;
 use crate::envelope::{self, DecodeError, Envelope};
 use crate::gateway::budget::Budget;
 use crate::gateway::close::{Action, END_SESSION, KEEP_SESSION, close_code};
-use crate::gateway::event::{Disconnect, Dispatch, Event, Stopped};
+use crate::gateway::event::{Counters, Disconnect, Dispatch, Event, Stopped};
 use crate::gateway::intents::Intents;
 use crate::gateway::opcode::OpCode;
 use crate::gateway::payload::{Hello, Identify, Properties, Ready, Resume};
@@ -21,7 +21,7 @@ use crate::gateway::phase::{Phase, Step};
 use crate::gateway::session::Session;
 use crate::heart::{Beat, Heart};
 use crate::id::UserId;
-use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId};
+use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope};
 use crate::outbox::Outbox;
 use crate::secret::Token;
 use crate::time::{Duration, Timestamp, soonest};
@@ -76,28 +76,6 @@ pub enum CommandError {
         /// Its length.
         bytes: usize,
     },
-}
-
-/// Counters of a shard, since it was made.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Dispatches given to the user.
-    pub dispatches: u64,
-    /// Dispatches dropped because their sequence number had been seen.
-    pub repeated: u64,
-    /// Sequence numbers that Discord skipped.
-    pub gaps: u64,
-    /// Heartbeats sent.
-    pub heartbeats: u64,
-    /// Identifies sent.
-    pub identifies: u64,
-    /// Sessions resumed.
-    pub resumes: u64,
-    /// Connections that ended, for whatever reason.
-    pub disconnects: u64,
-    /// Messages passed over because they were not understood.
-    pub unrecognised: u64,
 }
 
 /// One connection to the main gateway.
@@ -490,7 +468,7 @@ impl Shard {
         self.session = None;
         self.commands.clear();
         self.step(Step::Stop);
-        self.out.event(Event::Stopped { reason });
+        self.out.event(Event::Stopped { reason, counters: self.counters });
     }
 }
 
@@ -533,15 +511,4 @@ impl Machine for Shard {
 /// A heartbeat interval in milliseconds, which may be fractional. What is no number beats each minute.
 pub(crate) fn interval(millis: f64) -> Duration {
     Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::from_secs(60))
-}
-
-#[cfg(test)]
-impl Shard {
-    pub(crate) const fn distrusts_resume_url(&self) -> bool {
-        self.distrust_resume_url
-    }
-
-    pub(crate) fn socket(&self) -> Option<SocketId> {
-        self.phase.socket()
-    }
 }

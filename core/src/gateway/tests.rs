@@ -1,1 +1,567 @@
 //! The shard against hand-written inputs.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::close::{Action, CLOSE_CODES};
+use super::opcode::OpCode;
+use super::phase::Phase;
+use super::shard::{Config, MAX_COMMAND};
+use super::{Disconnect, Event, Intents, Session, Shard, Stopped};
+use crate::entropy::Entropy;
+use crate::gateway::budget::Budget;
+use crate::gateway::shard::CommandError;
+use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId};
+use crate::secret::Token;
+use crate::time::{Duration, Timestamp};
+
+const INTERVAL: Duration = Duration::from_millis(41_250);
+const FIRST_URL: &str = "wss://gateway.test/?v=10&encoding=json";
+const RESUME_URL: &str = "wss://resume.test/?v=10&encoding=json";
+
+struct Bench {
+    shard: Shard,
+    now: Timestamp,
+    socket: Option<SocketId>,
+    wait: Option<Timestamp>,
+    urls: Vec<String>,
+    sent: Vec<Value>,
+    closes: Vec<Option<u16>>,
+    events: Vec<Event>,
+}
+
+fn config() -> Config {
+    Config {
+        token: Token::new("secret-token"),
+        intents: Intents::GUILDS,
+        url: "wss://gateway.test/".into(),
+        shard: None,
+        attempts: None,
+    }
+}
+
+impl Bench {
+    fn new(config: Config, session: Option<Session>) -> Self {
+        let shard = Shard::new(config, session, Scope::new(0), Entropy::new([7; 32]));
+        let mut bench = Self {
+            shard,
+            now: Timestamp::from_millis(1000),
+            socket: None,
+            wait: None,
+            urls: Vec::new(),
+            sent: Vec::new(),
+            closes: Vec::new(),
+            events: Vec::new(),
+        };
+        bench.input(Input::Timeout);
+        bench
+    }
+
+    fn input(&mut self, input: Input) {
+        self.shard.handle_input(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        loop {
+            match self.shard.poll_output() {
+                Output::OpenWebSocket { socket, url } => {
+                    self.socket = Some(socket);
+                    self.urls.push(url.into());
+                }
+                Output::SendFrame(socket, Frame::Text(text)) => {
+                    assert_eq!(Some(socket), self.socket);
+                    self.sent.push(serde_json::from_slice(&text).unwrap());
+                }
+                Output::Close(_, frame) => self.closes.push(frame.map(|frame| frame.code)),
+                Output::Event(event) => self.events.push(event),
+                Output::Wait(until) => {
+                    self.wait = until;
+                    return;
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    fn message(&mut self, message: &Value) {
+        self.text(&message.to_string());
+    }
+
+    fn text(&mut self, text: &str) {
+        let socket = self.socket.unwrap();
+        self.input(Input::Frame(socket, Frame::Text(Bytes::copy_from_slice(text.as_bytes()))));
+    }
+
+    fn closed(&mut self, closed: Closed) {
+        let socket = self.socket.unwrap();
+        self.input(Input::Closed(socket, closed));
+    }
+
+    fn by_peer(&mut self, code: u16) {
+        self.closed(Closed::ByPeer(Some(CloseFrame::new(code))));
+    }
+
+    /// Sleeps to the deadline, as a driver does.
+    fn sleep(&mut self) {
+        self.now = self.wait.expect("a deadline");
+        self.input(Input::Timeout);
+    }
+
+    fn open(&mut self) {
+        let socket = self.socket.unwrap();
+        self.input(Input::Opened(socket));
+    }
+
+    fn hello(&mut self) {
+        self.message(&json!({"op": 10, "d": {"heartbeat_interval": 41250}}));
+    }
+
+    fn dispatch(&mut self, seq: u64, name: &str, d: &Value) {
+        self.message(&json!({"op": 0, "s": seq, "t": name, "d": d}));
+    }
+
+    fn ready(&mut self) {
+        let d = json!({"session_id": "secret-session", "resume_gateway_url": "wss://resume.test",
+            "user": {"id": "42"}});
+        self.dispatch(1, "READY", &d);
+    }
+
+    /// A shard in session.
+    fn in_session() -> Self {
+        let mut bench = Self::new(config(), None);
+        bench.open();
+        bench.hello();
+        bench.ready();
+        bench.clear();
+        bench
+    }
+
+    /// Whether the connection after this one resumed; it comes up and says Hello.
+    fn reconnect(&mut self) -> bool {
+        while !matches!(self.shard.phase(), Phase::Opening { .. }) {
+            self.sleep();
+        }
+        self.open();
+        self.hello();
+        self.sent.last().unwrap()["op"] == 6
+    }
+
+    fn clear(&mut self) {
+        self.sent.clear();
+        self.closes.clear();
+        self.events.clear();
+        self.urls.clear();
+    }
+
+    fn disconnects(&self) -> Vec<(&Disconnect, bool, Duration)> {
+        self.events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Disconnected { reason, resumable, retry_in } => Some((reason, *resumable, *retry_in)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn identifies_once_hello_came() {
+    let mut bench = Bench::new(config(), None);
+    assert_eq!(bench.urls, [FIRST_URL]);
+    bench.open();
+    assert!(bench.sent.is_empty());
+    bench.hello();
+    let identify = &bench.sent[0];
+    assert_eq!(identify["op"], 2);
+    assert_eq!(identify["d"]["token"], "secret-token");
+    assert_eq!(identify["d"]["intents"], 1);
+    assert!(identify["d"]["properties"]["os"].is_string());
+    assert!(identify["d"].get("shard").is_none());
+    bench.ready();
+    assert!(matches!(&bench.events[0], Event::Dispatch(dispatch) if dispatch.name == "READY"));
+    assert!(matches!(bench.events[1], Event::Connected { resumed: false, replayed: 0 }));
+    assert_eq!(bench.shard.user().unwrap().0, 42);
+    assert_eq!(bench.shard.session().unwrap().seq, 1);
+}
+
+#[test]
+fn a_sharded_bot_says_which_shard_it_is() {
+    let mut bench = Bench::new(Config { shard: Some([3, 16]), ..config() }, None);
+    bench.open();
+    bench.hello();
+    assert_eq!(bench.sent[0]["d"]["shard"], json!([3, 16]));
+}
+
+#[test]
+fn beats_with_jitter_then_each_interval_with_the_last_sequence_number() {
+    let mut bench = Bench::in_session();
+    let hello = bench.now;
+    bench.sleep();
+    assert!(bench.now.since(hello) < INTERVAL);
+    assert_eq!(bench.sent, [json!({"op": 1, "d": 1})]);
+    bench.dispatch(2, "TYPING_START", &json!({}));
+    let first = bench.now;
+    bench.now += Duration::from_millis(80);
+    bench.message(&json!({"op": 11}));
+    assert_eq!(bench.shard.latency(), Some(Duration::from_millis(80)));
+    bench.sleep();
+    assert_eq!(bench.now, first + INTERVAL);
+    assert_eq!(bench.sent[1], json!({"op": 1, "d": 2}));
+    assert_eq!(bench.shard.counters().heartbeats, 2);
+}
+
+#[test]
+fn a_heartbeat_before_any_dispatch_carries_null() {
+    let mut bench = Bench::new(config(), None);
+    bench.open();
+    bench.hello();
+    bench.message(&json!({"op": 1}));
+    assert_eq!(bench.sent[1], json!({"op": 1, "d": null}));
+}
+
+#[test]
+fn a_silent_server_is_a_zombie_and_the_session_is_kept() {
+    let mut bench = Bench::in_session();
+    bench.sleep();
+    bench.sleep();
+    assert_eq!(bench.disconnects()[0].0, &Disconnect::Zombie);
+    assert_eq!(bench.closes, [Some(4000)]);
+    assert!(bench.reconnect());
+}
+
+#[test]
+fn an_asked_heartbeat_goes_out_at_once_and_the_schedule_stays() {
+    let mut bench = Bench::in_session();
+    let due = bench.wait;
+    bench.message(&json!({"op": 1, "d": 0}));
+    assert_eq!(bench.sent, [json!({"op": 1, "d": 1})]);
+    assert_eq!(bench.wait, due);
+}
+
+#[test]
+fn a_server_that_asks_without_end_gets_no_more_than_the_limit() {
+    let mut bench = Bench::in_session();
+    for _ in 0..1000 {
+        bench.message(&json!({"op": 1}));
+        bench.message(&json!({"op": 11}));
+    }
+    assert!(bench.sent.len() <= Budget::LIMIT);
+}
+
+#[test]
+fn resumes_at_the_resume_url_and_counts_what_is_replayed() {
+    let mut bench = Bench::in_session();
+    bench.dispatch(2, "A", &json!({}));
+    bench.closed(Closed::Lost { reason: "reset".into() });
+    assert_eq!(bench.closes, [], "a lost socket is not closed again");
+    assert!(bench.reconnect());
+    assert_eq!(bench.urls, [RESUME_URL]);
+    let resume = json!({"token": "secret-token", "session_id": "secret-session", "seq": 2});
+    assert_eq!(bench.sent.last().unwrap()["d"], resume);
+    bench.clear();
+    bench.dispatch(3, "B", &json!({}));
+    bench.dispatch(4, "RESUMED", &json!({}));
+    bench.dispatch(5, "C", &json!({}));
+    let dispatches: Vec<_> = bench
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Dispatch(dispatch) => Some((dispatch.seq, dispatch.replayed)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(dispatches, [(3, true), (4, false), (5, false)]);
+    assert!(bench.events.iter().any(|event| matches!(event, Event::Connected { resumed: true, replayed: 1 })));
+    assert_eq!(bench.shard.counters().resumes, 1);
+}
+
+/// Every close code, and what is expected after it, written out apart from the table under test.
+#[test]
+fn each_close_code_leads_where_it_should() {
+    let expected = [
+        (4000, Action::Resume),
+        (4001, Action::Resume),
+        (4002, Action::Resume),
+        (4003, Action::Identify),
+        (4004, Action::Stop),
+        (4005, Action::Identify),
+        (4007, Action::Identify),
+        (4008, Action::Resume),
+        (4009, Action::Resume),
+        (4010, Action::Stop),
+        (4011, Action::Stop),
+        (4012, Action::Stop),
+        (4013, Action::Stop),
+        (4014, Action::Stop),
+    ];
+    assert!(CLOSE_CODES.iter().map(|row| row.code).eq(expected.map(|(code, _)| code)));
+    let unlisted = [1000, 1001, 1006, 1011, 4006, 4015, 4999].map(|code| (code, Action::Resume));
+    for (code, action) in expected.into_iter().chain(unlisted) {
+        let mut bench = Bench::in_session();
+        bench.by_peer(code);
+        assert_eq!(bench.closes, [], "{code}: the peer has closed already");
+        match action {
+            Action::Stop => {
+                let [Event::Stopped { reason, .. }] = &bench.events[..] else { panic!("{code}: {:?}", bench.events) };
+                let text = reason.to_string();
+                assert!(text.contains(&code.to_string()) && text.len() > 60, "{code}: {text}");
+                assert!(bench.shard.is_finished() && bench.wait.is_none());
+            }
+            Action::Resume => {
+                assert!(bench.reconnect(), "{code}");
+                assert_eq!(bench.urls, [RESUME_URL], "{code}");
+            }
+            Action::Identify => {
+                assert!(!bench.reconnect(), "{code}");
+                assert_eq!(bench.urls, [FIRST_URL], "{code}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_close_at_each_point_of_the_handshake_leads_to_another_attempt() {
+    for step in 0..4 {
+        let mut bench = Bench::new(config(), None);
+        if step > 0 {
+            bench.open();
+        }
+        if step > 1 {
+            bench.hello();
+        }
+        if step > 2 {
+            bench.ready();
+        }
+        bench.by_peer(4000);
+        assert_eq!(bench.reconnect(), step == 3, "after step {step}");
+    }
+}
+
+#[test]
+fn silence_at_each_point_of_the_handshake_ends_the_attempt() {
+    for (step, awaited) in ["connection", "Hello", "READY", "RESUMED"].into_iter().enumerate() {
+        let mut bench = if step == 3 { Bench::in_session() } else { Bench::new(config(), None) };
+        if step == 3 {
+            bench.by_peer(4000);
+            bench.reconnect();
+        }
+        if step > 0 && step < 3 {
+            bench.open();
+        }
+        if step == 2 {
+            bench.hello();
+        }
+        bench.clear();
+        while bench.disconnects().is_empty() {
+            bench.sleep();
+            if bench.sent.last().is_some_and(|sent| sent["op"] == 1) {
+                bench.message(&json!({"op": 11}));
+            }
+        }
+        assert_eq!(bench.disconnects()[0].0, &Disconnect::TimedOut { awaiting: awaited });
+        assert_eq!(bench.closes.len(), 1);
+    }
+}
+
+#[test]
+fn op_7_reconnects_at_once_even_before_hello() {
+    let mut bench = Bench::in_session();
+    bench.message(&json!({"op": 7, "d": null}));
+    assert_eq!((bench.closes[0], bench.urls.len()), (Some(4000), 1));
+    assert!(bench.reconnect());
+    let mut early = Bench::new(config(), None);
+    early.open();
+    early.message(&json!({"op": 7}));
+    assert_eq!(early.urls.len(), 2);
+    assert!(!early.reconnect());
+}
+
+#[test]
+fn op_9_waits_one_to_five_seconds_then_resumes_or_identifies() {
+    for resumable in [true, false] {
+        let mut bench = Bench::in_session();
+        bench.now += Duration::from_secs(60);
+        bench.message(&json!({"op": 9, "d": resumable}));
+        let (reason, kept, retry_in) = bench.disconnects()[0];
+        assert_eq!((reason, kept), (&Disconnect::InvalidSession, resumable));
+        assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&retry_in));
+        assert_eq!(bench.closes, [Some(if resumable { 4000 } else { 1000 })]);
+        assert_eq!(bench.reconnect(), resumable);
+        assert_eq!(bench.urls, [if resumable { RESUME_URL } else { FIRST_URL }]);
+    }
+}
+
+#[test]
+fn identifies_are_five_seconds_apart() {
+    let mut bench = Bench::new(config(), None);
+    let mut last = None;
+    for _ in 0..5 {
+        assert!(!bench.reconnect());
+        if let Some(last) = last.replace(bench.now) {
+            assert!(bench.now.since(last) >= Duration::from_secs(5));
+        }
+        bench.message(&json!({"op": 9, "d": false}));
+    }
+}
+
+#[test]
+fn a_resume_url_that_does_not_open_gives_way_to_the_first() {
+    let mut bench = Bench::in_session();
+    bench.by_peer(4000);
+    for url in [RESUME_URL, FIRST_URL, RESUME_URL] {
+        bench.sleep();
+        assert_eq!(bench.urls.last().unwrap(), url);
+        bench.closed(Closed::Refused { status: None, reason: "no route".into() });
+    }
+    assert!(bench.reconnect());
+}
+
+#[test]
+fn a_saved_session_is_resumed_by_another_process() {
+    let saved = Bench::in_session().shard.session().cloned().unwrap();
+    let json = serde_json::to_string(&saved).unwrap();
+    let mut bench = Bench::new(config(), Some(serde_json::from_str(&json).unwrap()));
+    assert!(bench.reconnect());
+    assert_eq!(bench.urls, [RESUME_URL]);
+}
+
+#[test]
+fn gives_up_after_as_many_failures_as_allowed() {
+    let mut bench = Bench::new(Config { attempts: Some(3), ..config() }, None);
+    for _ in 0..2 {
+        bench.closed(Closed::Refused { status: Some(503), reason: "busy".into() });
+        bench.sleep();
+    }
+    bench.closed(Closed::Refused { status: Some(503), reason: "busy".into() });
+    let Some(Event::Stopped { reason, .. }) = bench.events.last() else { panic!("{:?}", bench.events) };
+    assert!(matches!(reason, Stopped::GaveUp { .. }));
+    assert!(reason.to_string().contains("503"));
+    assert!(bench.shard.is_finished());
+}
+
+#[test]
+fn waits_longer_after_each_failure() {
+    let mut bench = Bench::new(config(), None);
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        bench.closed(Closed::Refused { status: None, reason: Box::from("no route") });
+        waits.push(bench.disconnects().last().unwrap().2);
+        bench.sleep();
+    }
+    assert!(waits[0] < Duration::from_millis(500));
+    assert!(waits[3] >= Duration::from_secs(2) && waits[3] < Duration::from_secs(4));
+    assert!(waits[8] >= Duration::from_secs(30) && waits[8] < Duration::from_secs(60));
+}
+
+#[test]
+fn repeated_dispatches_are_dropped_and_gaps_counted() {
+    let mut bench = Bench::in_session();
+    for seq in [2, 2, 1, 5] {
+        bench.dispatch(seq, "A", &json!({}));
+    }
+    assert_eq!(bench.events.len(), 2);
+    let counters = bench.shard.counters();
+    assert_eq!((counters.dispatches, counters.repeated, counters.gaps), (3, 2, 2));
+}
+
+#[test]
+fn commands_wait_for_the_session_and_the_budget() {
+    let mut bench = Bench::new(config(), None);
+    for n in 0..128 {
+        bench.shard.command(bench.now, OpCode::PresenceUpdate, &n).unwrap();
+    }
+    let full = bench.shard.command(bench.now, OpCode::PresenceUpdate, &128);
+    assert_eq!(full, Err(CommandError::QueueFull));
+    bench.open();
+    bench.hello();
+    bench.clear();
+    bench.ready();
+    // Identify has taken one already.
+    assert_eq!(bench.sent.len(), Budget::LIMIT - Budget::RESERVE - 1);
+    let started = bench.now;
+    while bench.sent.iter().filter(|sent| sent["op"] == 3).count() < 128 {
+        bench.sleep();
+        bench.message(&json!({"op": 11}));
+        assert!(bench.now.since(started) <= Budget::WINDOW);
+    }
+    let order: Vec<_> = bench.sent.iter().filter(|sent| sent["op"] == 3).map(|sent| &sent["d"]).collect();
+    assert!(order.into_iter().eq((0..128).map(Value::from).collect::<Vec<_>>().iter()));
+    let long = "x".repeat(MAX_COMMAND);
+    let refused = bench.shard.command(bench.now, OpCode::PresenceUpdate, &long);
+    assert!(matches!(refused, Err(CommandError::TooLarge { bytes }) if bytes > MAX_COMMAND));
+}
+
+#[test]
+fn what_is_not_understood_reaches_the_user_or_ends_the_connection() {
+    let mut bench = Bench::in_session();
+    bench.message(&json!({"op": 77, "d": {"new": true}}));
+    assert!(matches!(&bench.events[0], Event::Unrecognised { op: Some(77), data } if data == r#"{"new":true}"#));
+    for text in ["", "{", "[]", "{\"op\":10,\"d\":{}}", "{\"op\":9,\"d\":1}", "{\"op\":\"x\"}"] {
+        let mut bench = Bench::in_session();
+        bench.text(text);
+        assert!(matches!(bench.disconnects()[0].0, Disconnect::Malformed(_)) || text.contains("10"), "{text}");
+    }
+}
+
+#[test]
+fn inputs_for_dead_sockets_change_nothing() {
+    let mut bench = Bench::in_session();
+    let dead = bench.socket.unwrap();
+    bench.by_peer(4000);
+    bench.sleep();
+    bench.clear();
+    let before = format!("{:?}", bench.shard);
+    let hello = Frame::Text(Bytes::from_static(br#"{"op":10,"d":{"heartbeat_interval":1}}"#));
+    for input in [Input::Opened(dead), Input::Frame(dead, hello), Input::Closed(dead, Closed::ByPeer(None))] {
+        bench.input(input);
+    }
+    assert_eq!(format!("{:?}", bench.shard), before);
+    assert!(bench.events.is_empty() && bench.sent.is_empty());
+}
+
+#[test]
+fn stop_ends_the_session_and_nothing_follows() {
+    let mut bench = Bench::in_session();
+    bench.shard.stop(bench.now);
+    bench.drain();
+    assert_eq!(bench.closes, [Some(1000)]);
+    assert!(matches!(bench.events[..], [Event::Stopped { reason: Stopped::ByUser, .. }]));
+    assert!(bench.shard.is_finished() && bench.wait.is_none());
+    let command = bench.shard.command(bench.now, OpCode::PresenceUpdate, &1);
+    assert_eq!(command, Err(CommandError::Stopped));
+}
+
+#[test]
+fn no_secret_shows_in_a_debug_output() {
+    let mut bench = Bench::in_session();
+    bench.dispatch(2, "A", &json!({"token": "secret-payload"}));
+    let text = format!("{:?} {:?} {:?}", bench.shard, bench.events, config());
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn a_clock_that_steps_back_changes_nothing() {
+    let mut bench = Bench::in_session();
+    let wait = bench.wait;
+    bench.now = Timestamp::ZERO;
+    bench.input(Input::Timeout);
+    assert_eq!(bench.wait, wait);
+    assert!(bench.sent.is_empty());
+}
+
+#[test]
+fn a_clock_that_jumps_leads_to_one_resume() {
+    let mut bench = Bench::in_session();
+    bench.sleep();
+    bench.now += Duration::from_secs(8 * 3600);
+    bench.input(Input::Timeout);
+    assert_eq!(bench.disconnects()[0].0, &Disconnect::Zombie);
+    assert!(bench.reconnect());
+    assert_eq!(bench.shard.counters().disconnects, 1);
+}

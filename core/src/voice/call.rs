@@ -21,14 +21,15 @@ use crate::rtp::aead::{Backend, Cipher, Mode};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::close::{Action, END_SESSION, KEEP_SESSION, close_code};
 use crate::voice::discovery::Due;
-use crate::voice::event::{Disconnect, Ended, Event, Next, VoiceStateUpdate};
-use crate::voice::media::{Dropped, Media, Received, Tally};
+use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Statistics, VoiceStateUpdate};
+use crate::voice::media::{Media, Received};
 use crate::voice::opcode::OpCode;
 use crate::voice::payload::{
     self, Heartbeat, Identify, Message, Ready, Resume, SelectProtocol, SelectProtocolData,
     SessionDescription, SpeakingOut, VoiceServer, VoiceState,
 };
 use crate::voice::phase::{Phase, Step};
+use crate::voice::tally::Tally;
 
 /// What a call needs to know.
 #[derive(Clone, Debug)]
@@ -85,28 +86,6 @@ const PATIENCE: u32 = 3;
 const RESUME_TRIES: u32 = 4;
 /// The voice gateway's version.
 const VERSION: u32 = 8;
-
-/// Counters of a call, since it was made.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Voice sessions started (op 0 sent).
-    pub identifies: u64,
-    /// Voice sessions resumed.
-    pub resumes: u64,
-    /// Heartbeats sent.
-    pub heartbeats: u64,
-    /// UDP keepalives sent.
-    pub keepalives: u64,
-    /// Voice connections that ended, for whatever reason.
-    pub disconnects: u64,
-    /// RTCP packets received.
-    pub rtcp: u64,
-    /// Datagrams that gave no audio, by cause.
-    pub dropped: Dropped,
-    /// Messages passed over because they were not understood.
-    pub unrecognised: u64,
-}
 
 /// One voice call.
 ///
@@ -638,7 +617,12 @@ impl Call {
         self.drop_connection(END_SESSION);
         self.drop_media();
         self.step(Step::End);
-        self.out.event(Event::Ended { reason });
+        let statistics = Statistics {
+            counters: self.counters,
+            speakers: core::mem::take(&mut self.tallies),
+            latency: self.latency,
+        };
+        self.out.event(Event::Ended { reason, statistics: Box::new(statistics) });
     }
 
     fn owns_udp(&self, socket: SocketId) -> bool {
@@ -660,17 +644,9 @@ fn url(endpoint: &str) -> Box<str> {
 }
 
 fn count_media(counters: &mut Counters, media: &Media) {
-    let dropped = media.dropped();
     counters.keepalives += media.keepalives();
     counters.rtcp += media.rtcp();
-    counters.dropped.foreign += dropped.foreign;
-    counters.dropped.malformed += dropped.malformed;
-    counters.dropped.unauthentic += dropped.unauthentic;
-    counters.dropped.other_payload += dropped.other_payload;
-    counters.dropped.empty += dropped.empty;
-    counters.dropped.early += dropped.early;
-    counters.dropped.discovery += dropped.discovery;
-    counters.dropped.unmapped += dropped.unmapped;
+    counters.dropped += media.dropped();
 }
 
 impl Machine for Call {

@@ -1,6 +1,7 @@
 //! What a call tells its user.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,6 +15,7 @@ use crate::machine::Closed;
 use crate::rtp::aead::Mode;
 use crate::time::Duration;
 use crate::voice::close::CloseCode;
+use crate::voice::tally::{Dropped, Tally};
 
 /// What a call tells its user.
 #[derive(Clone, Debug)]
@@ -65,6 +67,8 @@ pub enum Event {
     Ended {
         /// Why.
         reason: Ended,
+        /// What it came to.
+        statistics: Box<Statistics>,
     },
     /// A message that is not understood arrived and was passed over.
     Unrecognised {
@@ -73,6 +77,40 @@ pub enum Event {
         /// Its payload as it came.
         data: Bytes,
     },
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// The call's counters.
+    pub counters: Counters,
+    /// Packets of each speaker.
+    pub speakers: BTreeMap<UserId, Tally>,
+    /// Round trip of the last heartbeat that came back.
+    pub latency: Option<Duration>,
+}
+
+/// Counters of a call, since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Voice sessions started (op 0 sent).
+    pub identifies: u64,
+    /// Voice sessions resumed.
+    pub resumes: u64,
+    /// Heartbeats sent.
+    pub heartbeats: u64,
+    /// UDP keepalives sent.
+    pub keepalives: u64,
+    /// Voice connections that ended, for whatever reason.
+    pub disconnects: u64,
+    /// RTCP packets received.
+    pub rtcp: u64,
+    /// Datagrams that gave no audio, by cause.
+    pub dropped: Dropped,
+    /// Messages passed over because they were not understood.
+    pub unrecognised: u64,
 }
 
 /// Op 4 of the main gateway: join, move to, or leave a voice channel.

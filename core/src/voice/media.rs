@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::ops::AddAssign;
 
 use bytes::Bytes;
 
@@ -16,6 +15,7 @@ use crate::rtp::transport::{self, OpenError};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::discovery::{Discovery, Due};
 use crate::voice::event::Packet;
+use crate::voice::tally::{Dropped, Tally};
 
 /// How often a datagram goes out so that network address translation stays open (five seconds, as official
 /// clients do).
@@ -25,54 +25,6 @@ const MAX_STREAMS: usize = 1024;
 /// Packets and bytes kept until their user is known: ten seconds of one speaker. At the bound the oldest goes.
 const MAX_PENDING: usize = 512;
 const MAX_PENDING_BYTES: usize = 256 * 1024;
-
-/// Packets of one speaker.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Tally {
-    /// Audio packets received, duplicates and stale ones not counted.
-    pub received: u64,
-    /// Sequence numbers that never came. One that is only late counts until it comes.
-    pub lost: u64,
-    /// Packets that came after a later one.
-    pub late: u64,
-    /// Packets that came again.
-    pub duplicated: u64,
-    /// Packets dropped because they came more than 127 numbers late.
-    pub stale: u64,
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.received += other.received;
-        self.lost += other.lost;
-        self.late += other.late;
-        self.duplicated += other.duplicated;
-        self.stale += other.stale;
-    }
-}
-
-/// Datagrams that gave no audio, by cause.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Dropped {
-    /// Neither RTP nor anything else that is expected.
-    pub foreign: u64,
-    /// Too short for what they announce, or with padding or extension that does not fit.
-    pub malformed: u64,
-    /// Forged, damaged, or under another key.
-    pub unauthentic: u64,
-    /// Of another payload type than Opus.
-    pub other_payload: u64,
-    /// Authentic, but without audio: padding only.
-    pub empty: u64,
-    /// Before the key was known.
-    pub early: u64,
-    /// Discovery answers that were not the one awaited.
-    pub discovery: u64,
-    /// Given up before their user became known, or of one SSRC too many.
-    pub unmapped: u64,
-}
 
 #[derive(Debug, Default)]
 struct Stream {
@@ -120,7 +72,7 @@ pub(crate) struct Media {
 }
 
 impl Media {
-    pub(crate) const fn new(socket: SocketId, ssrc: u32) -> Self {
+    pub(crate) fn new(socket: SocketId, ssrc: u32) -> Self {
         Self {
             socket,
             ssrc,
@@ -134,16 +86,7 @@ impl Media {
             pending: VecDeque::new(),
             pending_bytes: 0,
             departed: BTreeMap::new(),
-            dropped: Dropped {
-                foreign: 0,
-                malformed: 0,
-                unauthentic: 0,
-                other_payload: 0,
-                empty: 0,
-                early: 0,
-                discovery: 0,
-                unmapped: 0,
-            },
+            dropped: Dropped::default(),
             rtcp: 0,
         }
     }

@@ -17,23 +17,25 @@
 //! | [`payload`] | the messages |
 //! | [`phase`] | the transitions above |
 //! | [`discovery`] | IP discovery |
-//! | [`media`] | datagrams: keepalive, decryption, whose SSRC |
+//! | `media` | datagrams: keepalive, decryption, whose SSRC |
+//! | [`tally`] | what is counted |
 //! | [`call`] | the machine |
 //!
-//! End-to-end encryption (DAVE) will stand between [`media`] and the user: its opcodes are in the table, and a
+//! End-to-end encryption (DAVE) will stand between `media` and the user: its opcodes are in the table, and a
 //! call offers version 0.
 
 pub mod call;
 pub mod close;
 pub mod discovery;
 pub mod event;
-pub mod media;
+pub(crate) mod media;
 pub mod opcode;
 pub mod payload;
 pub mod phase;
+pub mod tally;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::{Call, Config};
-pub use event::{Disconnect, Ended, Event, Next, Packet};
+pub use event::{Counters, Disconnect, Ended, Event, Next, Packet, Statistics};

@@ -83,6 +83,10 @@ pub struct Unauthentic;
 /// A key in one mode, ready for use. Not `Clone`: two of it might seal under one nonce.
 pub struct Cipher(Keyed);
 
+#[cfg_attr(
+    feature = "ring",
+    expect(clippy::large_enum_variant, reason = "one a connection; a box would cost a look-up a packet")
+)]
 /// Both backends' keys for both modes. AES keys are expanded once; XChaCha20 derives a subkey for each packet.
 enum Keyed {
     Portable(portable::Cipher),

@@ -1,0 +1,64 @@
+//! What was counted: packets of each speaker, and datagrams that gave no audio.
+
+use core::ops::AddAssign;
+
+/// Packets of one speaker.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// Audio packets received, duplicates and stale ones not counted.
+    pub received: u64,
+    /// Sequence numbers that never came. One that is only late counts until it comes.
+    pub lost: u64,
+    /// Packets that came after a later one.
+    pub late: u64,
+    /// Packets that came again.
+    pub duplicated: u64,
+    /// Packets dropped because they came more than 127 numbers late.
+    pub stale: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.lost += other.lost;
+        self.late += other.late;
+        self.duplicated += other.duplicated;
+        self.stale += other.stale;
+    }
+}
+
+/// Datagrams that gave no audio, by cause.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Neither RTP nor anything else that is expected.
+    pub foreign: u64,
+    /// Too short for what they announce, or with padding or extension that does not fit.
+    pub malformed: u64,
+    /// Forged, damaged, or under another key.
+    pub unauthentic: u64,
+    /// Of another payload type than Opus.
+    pub other_payload: u64,
+    /// Authentic, but without audio: padding only.
+    pub empty: u64,
+    /// Before the key was known.
+    pub early: u64,
+    /// Discovery answers that were not the one awaited.
+    pub discovery: u64,
+    /// Given up before their user became known, or of one SSRC too many.
+    pub unmapped: u64,
+}
+
+impl AddAssign for Dropped {
+    fn add_assign(&mut self, other: Self) {
+        self.foreign += other.foreign;
+        self.malformed += other.malformed;
+        self.unauthentic += other.unauthentic;
+        self.other_payload += other.other_payload;
+        self.empty += other.empty;
+        self.early += other.early;
+        self.discovery += other.discovery;
+        self.unmapped += other.unmapped;
+    }
+}
