@@ -391,6 +391,7 @@ pub struct Audio {
     pub sequence: u16,
     /// RTP timestamp in samples at 48 kHz; wraps.
     pub timestamp: u32,
-    /// Where in the datagram the Opus packet is.
+    /// Where in the datagram the Opus packet is. Empty if the packet was padding only: it has a place in the
+    /// sequence, and no sound.
     pub opus: Range<usize>,
 }

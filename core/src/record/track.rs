@@ -20,6 +20,8 @@ const SPURT: Duration = Duration::from_millis(150);
 const SPURT_TOLERANCE: u64 = RATE * 120 / 1000;
 /// The same within a talk spurt, where only a broken sender strays at all.
 const TOLERANCE: u64 = 2 * RATE;
+/// Silence before the timeline starts, in samples, for a decoder to settle in (RFC 7845, section 4.2: 80 ms).
+const CONVERGENCE: u64 = 3840;
 /// Frames of a loss that are left to the decoder's concealment; after 100 ms it has faded out anyway.
 const CONCEALED: u64 = 5;
 /// Packets of a page at most: one second of speech. And how long a packet waits for its page.
@@ -99,7 +101,8 @@ impl Track {
     pub(super) fn new(user: UserId, first: &Arrival<'_>) -> (Self, Bytes) {
         // Silence fills to a grain of 2.5 ms; pre-skip takes back what is too much, so that the first
         // packet lies exactly where it belongs.
-        let pre_skip = position(first.at).next_multiple_of(GRAIN) - position(first.at);
+        let first_position = position(first.at);
+        let pre_skip = CONVERGENCE + first_position.next_multiple_of(GRAIN) - first_position;
         let comment = alloc::format!("DISCORD_USER_ID={user}");
         let serial = (user.0 ^ (user.0 >> 32)) as u32;
         let (writer, head) = PageWriter::new(serial, pre_skip as u16, &[&comment]);
@@ -127,7 +130,8 @@ impl Track {
 
     /// Takes a packet.
     pub(super) fn push(&mut self, arrival: &Arrival<'_>, sink: &mut impl Sink) {
-        if opus::duration(arrival.opus).is_none() || arrival.opus.len() > MAX_PACKET {
+        let is_padding = arrival.opus.is_empty();
+        if (!is_padding && opus::duration(arrival.opus).is_none()) || arrival.opus.len() > MAX_PACKET {
             self.counters.invalid += 1;
             return;
         }
@@ -204,6 +208,13 @@ impl Track {
     /// Writes the packet whose turn it is, after `missing` that never came, where it belongs.
     fn write(&mut self, arrival: &Arrival<'_>, missing: u64, sink: &mut impl Sink) {
         let Some(mut anchor) = self.anchor else { return };
+        anchor.next_sequence = arrival.sequence.wrapping_add(1);
+        self.next += missing + 1;
+        if arrival.opus.is_empty() {
+            // Padding only: it has a place in the sequence, and no sound.
+            self.anchor = Some(anchor);
+            return;
+        }
         let samples = opus::duration(arrival.opus).unwrap_or_default();
         let clock = position(arrival.at);
         let by_rtp = anchor
@@ -233,10 +244,8 @@ impl Track {
         }
         anchor.timestamp = arrival.timestamp;
         anchor.position = place;
-        anchor.next_sequence = arrival.sequence.wrapping_add(1);
         anchor.last = arrival.at;
         self.anchor = Some(anchor);
-        self.next += missing + 1;
         if self.writer.waiting() >= PAGE_PACKETS {
             self.flush(sink);
         }

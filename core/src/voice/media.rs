@@ -221,10 +221,7 @@ impl Media {
             }
         }
         tally.received += 1;
-        if opus.is_empty() {
-            self.dropped.empty += 1;
-            return Received::Nothing;
-        }
+        tally.padding += u64::from(opus.is_empty());
         let (ssrc, sequence, timestamp) = (header.ssrc, header.sequence, header.timestamp);
         if let Some(user) = stream.user {
             return Received::Audio(Audio { user, ssrc, sequence, timestamp, opus });
@@ -363,7 +360,7 @@ mod tests {
         take(first.clone()); // duplicate
         take(packet(&mut sealer, 13, b"opus")); // skips two
         take(packet(&mut sealer, 12, b"opus")); // late
-        take(packet(&mut sealer, 14, b"")); // empty
+        take(packet(&mut sealer, 14, b"")); // padding only
         take(packet(&mut sealer, 65_400, b"opus")); // stale
         let mut forged = packet(&mut sealer, 15, b"opus");
         forged[20] ^= 1;
@@ -374,15 +371,14 @@ mod tests {
         let mut video = first;
         video[1] = 101;
         take(video);
-        assert_eq!(audio, 3);
-        let tally = Tally { received: 4, lost: 1, late: 1, duplicated: 1, stale: 1 };
+        assert_eq!(audio, 4);
+        let tally = Tally { received: 4, padding: 1, lost: 1, late: 1, duplicated: 1, stale: 1 };
         assert_eq!(media.tallies()[&USER], tally);
         let dropped = Dropped {
             foreign: 2,
             malformed: 1,
             unauthentic: 1,
             other_payload: 1,
-            empty: 1,
             ..Dropped::default()
         };
         assert_eq!(media.dropped, dropped);

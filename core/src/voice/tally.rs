@@ -8,6 +8,8 @@ use core::ops::AddAssign;
 pub struct Tally {
     /// Audio packets received, duplicates and stale ones not counted.
     pub received: u64,
+    /// Those of them that were padding only, without sound.
+    pub padding: u64,
     /// Sequence numbers that never came. One that is only late counts until it comes.
     pub lost: u64,
     /// Packets that came after a later one.
@@ -21,6 +23,7 @@ pub struct Tally {
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.received += other.received;
+        self.padding += other.padding;
         self.lost += other.lost;
         self.late += other.late;
         self.duplicated += other.duplicated;
@@ -40,8 +43,6 @@ pub struct Dropped {
     pub unauthentic: u64,
     /// Of another payload type than Opus.
     pub other_payload: u64,
-    /// Authentic, but without audio: padding only.
-    pub empty: u64,
     /// Before the key was known.
     pub early: u64,
     /// Discovery answers that were not the one awaited.
@@ -56,7 +57,6 @@ impl AddAssign for Dropped {
         self.malformed += other.malformed;
         self.unauthentic += other.unauthentic;
         self.other_payload += other.other_payload;
-        self.empty += other.empty;
         self.early += other.early;
         self.discovery += other.discovery;
         self.unmapped += other.unmapped;
