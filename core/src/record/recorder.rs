@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::id::UserId;
 use crate::machine::{FileId, FileReport, Input, Machine, Output, Scope};
 use crate::outbox::Outbox;
-use crate::record::track::{Arrival, Sink, Track, TrackCounters, time};
+use crate::record::track::{Arrival, Sink, Track, TrackCounters, position, time};
 use crate::time::{Duration, Timestamp};
 use crate::voice::event::Packet;
 
@@ -211,9 +211,13 @@ impl Recorder {
         }
         self.now = self.now.max(now);
         self.stopped = Some(self.now);
-        let at = self.now.since(self.start);
+        // All files end together: now, or where the last packet of any of them ends.
+        let mut end = position(self.now.since(self.start));
         for open in self.tracks.values_mut().filter(|open| open.state == State::Recording) {
-            open.track.finish(at, &mut Pages { file: open.file, out: &mut self.out });
+            end = end.max(open.track.settle(&mut Pages { file: open.file, out: &mut self.out }));
+        }
+        for open in self.tracks.values_mut().filter(|open| open.state == State::Recording) {
+            open.track.finish(end, &mut Pages { file: open.file, out: &mut self.out });
             open.state = State::Closing;
             self.out.push(Output::CloseFile(open.file));
         }

@@ -183,10 +183,15 @@ impl Track {
         }
     }
 
-    /// Ends the track: nothing more is waited for, and the file lasts until `at`, or as long as it has audio.
-    pub(super) fn finish(&mut self, at: Duration, sink: &mut impl Sink) {
+    /// Stops waiting for what is missing. Answers with where the track ends.
+    pub(super) fn settle(&mut self, sink: &mut impl Sink) -> u64 {
         self.release_all(sink);
-        let end = self.sample(position(at)).max(self.writer.samples());
+        self.covered()
+    }
+
+    /// Ends the file at this position, which lies at or behind the end of the track.
+    pub(super) fn finish(&mut self, end: u64, sink: &mut impl Sink) {
+        let (at, end) = (time(end), self.sample(end).max(self.writer.samples()));
         self.fill_silence(end.next_multiple_of(GRAIN), at, sink);
         let cut = self.writer.samples() - end;
         sink.append(self.writer.finish(cut));
@@ -326,7 +331,7 @@ impl Track {
 }
 
 /// The sample at a time since the recording's start.
-fn position(at: Duration) -> u64 {
+pub(super) fn position(at: Duration) -> u64 {
     // 584 years of nanoseconds times 48 fit into 128 bits.
     (at.as_nanos() * u128::from(RATE) / 1_000_000_000) as u64
 }

@@ -1,0 +1,126 @@
+//! Runs Sanscord's state machines on plain threads: sockets, TLS, HTTP, files and the clock.
+//!
+//! [`start`] gives a machine a thread of its own, and answers with the way to it ([`Handle`]) and with what it tells
+//! ([`Events`]). The thread sleeps until there is something to do. There is no async code here, nor below.
+//!
+//! Nothing is decided here: no opcode, no retry, no back-off. Whatever a machine asks for is done, and it is told what
+//! came of it.
+//!
+//! Besides that one thread, a connection that is being made, a name lookup and an HTTP request each take one for as
+//! long as they last, and files are written by one more.
+//!
+//! A program that wants its files complete and its goodbyes said waits for the end of the [`Events`] before it exits:
+//! that comes when all of that is done.
+//!
+//! # Bounds
+//!
+//! | what | bound | at the bound |
+//! |---|---|---|
+//! | events not taken | [`EVENT_CAPACITY`] | no WebSocket is read until half of them have been taken |
+//! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
+//! | a WebSocket message | 256 MiB | `Closed::Lost` |
+//! | HTTP requests at once | 32 | more wait for their turn; their deadline runs |
+//! | appends waiting to be written | 1,024 | the driver waits for the disk |
+//! | closing a WebSocket | 2 s | it is cut |
+//! | ending, with sends and files under way | 5 s | what is not done is left |
+
+mod clock;
+mod driver;
+mod events;
+mod file;
+mod handle;
+mod http;
+mod report;
+mod socket;
+mod tls;
+
+use std::io;
+use std::path::PathBuf;
+
+use sanscord::machine::{Audio, Machine};
+
+pub use events::{Events, NextError};
+pub use handle::Handle;
+pub use tls::Network;
+
+/// How many events may wait before the driver stops to read WebSockets.
+pub const EVENT_CAPACITY: usize = 4096;
+
+/// Why a driver could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A file with certificates cannot be used.
+    #[error("the certificates in {} cannot be used: {reason}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {reason}")]
+    Entropy {
+        /// What it said.
+        reason: String,
+    },
+    /// The operating system gave no thread or no event queue.
+    #[error("the driver could not be started: {0}")]
+    Io(#[from] io::Error),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {reason}")]
+    Tls {
+        /// What rustls said.
+        reason: String,
+    },
+}
+
+/// The driver has ended: its machine is finished, or it was told to stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the driver has ended")]
+pub struct Ended;
+
+/// A seed for a machine, from the operating system.
+///
+/// # Errors
+///
+/// [`SetupError::Entropy`] if it gives none.
+pub fn seed() -> Result<[u8; 32], SetupError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| SetupError::Entropy { reason: error.to_string() })?;
+    Ok(seed)
+}
+
+/// Starts a thread that runs this machine; audio that it decrypts is discarded.
+///
+/// The thread ends when the machine is finished, or when every [`Handle`] and the [`Events`] have been dropped.
+///
+/// # Errors
+///
+/// [`SetupError`] if the operating system gives no thread or no event queue.
+pub fn start<M>(machine: M, network: Network) -> Result<(Handle<M>, Events<M::Event>), SetupError>
+where
+    M: Machine + Send + 'static,
+    M::Event: Send + 'static,
+{
+    start_with_audio(machine, network, |_, _| {})
+}
+
+/// As [`start`]; every Opus packet goes to `audio`, on the driver's thread, as soon as it is decrypted.
+///
+/// `audio` must not wait for anything. If it panics, the driver ends.
+///
+/// # Errors
+///
+/// [`SetupError`] if the operating system gives no thread or no event queue.
+pub fn start_with_audio<M>(
+    machine: M,
+    network: Network,
+    audio: impl FnMut(&Audio, &[u8]) + Send + 'static,
+) -> Result<(Handle<M>, Events<M::Event>), SetupError>
+where
+    M: Machine + Send + 'static,
+    M::Event: Send + 'static,
+{
+    driver::spawn(machine, &network, audio)
+}

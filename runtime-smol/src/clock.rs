@@ -1,0 +1,28 @@
+//! The driver's clock: the monotonic clock of the system, counted from the driver's start.
+
+use std::time::{Duration, Instant};
+
+use sanscord::time::Timestamp;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::ZERO + self.origin.elapsed()
+    }
+
+    /// When to look at the clock for `deadline` again: then, or in a day if that is sooner.
+    pub(crate) fn at(&self, deadline: Timestamp) -> Instant {
+        let day = Instant::now() + DAY;
+        self.origin.checked_add(deadline.since_origin()).map_or(day, |at| at.min(day))
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);

@@ -1,0 +1,124 @@
+//! Runs Sanscord's state machines on smol: sockets, TLS, HTTP, files and the clock.
+//!
+//! [`start`] answers with a [`Driver`], whose [`Driver::run`] is to be spawned, with the way to the machine
+//! ([`Handle`]) and with what it tells ([`Events`]). Any executor will do: the driver brings its own for
+//! what it has to do at the same time, and uses smol's reactor and pool for blocking work.
+//!
+//! Nothing is decided here: no opcode, no retry, no back-off. Whatever a machine asks for is done, and it is told what
+//! came of it.
+//!
+//! Each WebSocket has a task of its own within the driver's; UDP sockets are read by the driver itself, so that
+//! datagrams are decrypted where they lie. Files are written by a thread of the blocking pool. Each HTTP request has
+//! a connection of its own, and goes there directly: proxies that the environment names are not used.
+//!
+//! A program that wants its files complete and its goodbyes said waits for the end of the [`Events`] before it exits:
+//! that comes when all of that is done.
+//!
+//! # Bounds
+//!
+//! | what | bound | at the bound |
+//! |---|---|---|
+//! | events not taken | [`EVENT_CAPACITY`] | no WebSocket is read until half of them have been taken |
+//! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
+//! | a WebSocket message | 256 MiB | `Closed::Lost` |
+//! | commands waiting for the driver | 64 | [`Handle::call`] waits |
+//! | appends waiting to be written | 1,024 | the driver waits for the disk |
+//! | closing a WebSocket | 2 s | it is cut |
+//! | ending, with sends and files under way | 5 s | what is not done is left |
+
+mod clock;
+mod driver;
+mod events;
+mod file;
+mod handle;
+mod http;
+mod socket;
+mod tls;
+
+use std::path::PathBuf;
+
+use sanscord::machine::{Audio, Machine};
+
+pub use driver::{Driver, Started};
+pub use events::Events;
+pub use handle::Handle;
+pub use tls::Network;
+
+/// How many events may wait before the driver stops to read WebSockets.
+pub const EVENT_CAPACITY: usize = 4096;
+
+/// Why a driver could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A file with certificates cannot be used.
+    #[error("the certificates in {} cannot be used: {reason}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {reason}")]
+    Entropy {
+        /// What it said.
+        reason: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {reason}")]
+    Tls {
+        /// What rustls said.
+        reason: String,
+    },
+}
+
+/// The driver has ended: its machine is finished, or it was told to stop.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the driver has ended")]
+pub struct Ended;
+
+/// A seed for a machine, from the operating system.
+///
+/// # Errors
+///
+/// [`SetupError::Entropy`] if it gives none.
+pub fn seed() -> Result<[u8; 32], SetupError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| SetupError::Entropy { reason: error.to_string() })?;
+    Ok(seed)
+}
+
+/// A driver for this machine, the way to it, and what it tells; audio that it decrypts is discarded.
+///
+/// Nothing happens before [`Driver::run`] is spawned or awaited.
+///
+/// # Errors
+///
+/// [`SetupError`] if TLS cannot be set up.
+pub fn start<M>(machine: M, network: Network) -> Result<Started<M>, SetupError>
+where
+    M: Machine + Send + 'static,
+    M::Event: Send + 'static,
+{
+    start_with_audio(machine, network, |_, _| {})
+}
+
+/// As [`start`]; every Opus packet goes to `audio`, in the driver's task, as soon as it is decrypted.
+///
+/// `audio` must not wait for anything. If it panics, the driver ends.
+///
+/// # Errors
+///
+/// [`SetupError`] if TLS cannot be set up.
+pub fn start_with_audio<M>(
+    machine: M,
+    network: Network,
+    audio: impl FnMut(&Audio, &[u8]) + Send + 'static,
+) -> Result<Started<M>, SetupError>
+where
+    M: Machine + Send + 'static,
+    M::Event: Send + 'static,
+{
+    Driver::new(machine, &network, Box::new(audio))
+}

@@ -1,0 +1,157 @@
+//! Who and what is on our Discord, and how it behaves.
+
+use sanscord::id::{ChannelId, GuildId, UserId};
+use sanscord::time::Duration;
+
+use crate::clip::Clip;
+use crate::fault::{Action, Faults, MediaFaults, VoiceOrder};
+use crate::server::Addresses;
+use crate::speaker::{Announce, Speaker, Spurt};
+
+/// Everything that can be chosen. [`Config::default`] is the demonstration, [`Config::quiet`] a bare Discord.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the client finds us, for us to tell it.
+    pub addresses: Addresses,
+    /// The path at which sessions are resumed, behind the gateway's URL, so that the server can tell whether
+    /// a client heeds `resume_gateway_url`. Empty: not told apart.
+    pub resume_path: String,
+    /// The one valid token.
+    pub token: String,
+    /// The bot, whose application has the same id.
+    pub bot: UserId,
+    /// The bot's name.
+    pub bot_name: String,
+    /// The one guild.
+    pub guild: GuildId,
+    /// Its name.
+    pub guild_name: String,
+    /// Its one text channel.
+    pub text_channel: (ChannelId, String),
+    /// Its voice channels.
+    pub voice_channels: Vec<(ChannelId, String)>,
+    /// How many Identifies are allowed at once.
+    pub max_concurrency: u32,
+    /// The gateway's heartbeat interval. Discord's is 41.25 s.
+    pub heartbeat_interval: Duration,
+    /// The voice gateway's heartbeat interval. Discord's is 13.75 s.
+    pub voice_heartbeat_interval: Duration,
+    /// How long a session that lost its connection can be resumed.
+    pub resume_window: Duration,
+    /// The same for a voice session.
+    pub voice_resume_window: Duration,
+    /// How many dispatches a session keeps for its replay. If more were missed, it cannot be resumed.
+    pub replay_limit: usize,
+    /// Intents that the bot may not have: close code 4014.
+    pub disallowed_intents: u64,
+    /// How often somebody writes a message with a rising number, if ever; to clients that are cut off, too.
+    pub chatter: Option<Duration>,
+    /// The encryption modes that Ready offers, in this order. Of all that may stand here, only the two
+    /// `rtpsize` modes work.
+    pub modes: Vec<String>,
+    /// Whether clients without end-to-end encryption are sent away with close code 4017, as Discord does
+    /// since 2026.
+    pub dave_required: bool,
+    /// The number of the first numbered message of a voice session. The count wraps behind 65,535.
+    pub voice_first_seq: u16,
+    /// The order of the dispatches that answer a request to join.
+    pub voice_order: VoiceOrder,
+    /// Who else is there.
+    pub speakers: Vec<Speaker>,
+    /// What happens to the speakers' datagrams.
+    pub media: MediaFaults,
+    /// What goes wrong otherwise.
+    pub faults: Faults,
+    /// What happens, and how long after the first voice session became live.
+    pub script: Vec<(Duration, Action)>,
+    /// How late a client may be before that is a violation, network and scheduling included.
+    pub tolerance: Duration,
+    /// How many packets of each speaker are remembered as ground truth; the oldest are forgotten first.
+    pub truth_limit: usize,
+}
+
+/// The id of the demonstration's first speaker.
+pub const ALICE: UserId = UserId(204_255_221_017_214_977);
+/// The id of the demonstration's second speaker.
+pub const BOB: UserId = UserId(310_848_622_642_069_504);
+
+impl Config {
+    /// Discord's own intervals, an empty voice channel, no fault and no script.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self {
+            addresses: Addresses::in_memory(),
+            resume_path: "/resume".into(),
+            token: "MTEwNDY5NDMxOTMwNjI0ODE5.GkQ2xA.a-token-for-tests-only".into(),
+            bot: UserId(1_104_694_319_306_248_192),
+            bot_name: "recorder".into(),
+            guild: GuildId(1_099_511_627_776_000_001),
+            guild_name: "Sanscord".into(),
+            text_channel: (ChannelId(1_099_511_627_776_000_010), "general".into()),
+            voice_channels: vec![
+                (ChannelId(1_099_511_627_776_000_020), "Lounge".into()),
+                (ChannelId(1_099_511_627_776_000_021), "Quiet corner".into()),
+            ],
+            max_concurrency: 1,
+            heartbeat_interval: Duration::from_millis(41_250),
+            voice_heartbeat_interval: Duration::from_millis(13_750),
+            resume_window: Duration::from_secs(180),
+            voice_resume_window: Duration::from_secs(60),
+            replay_limit: 1_000,
+            disallowed_intents: 0,
+            chatter: None,
+            modes: vec!["aead_aes256_gcm_rtpsize".into(), "aead_xchacha20_poly1305_rtpsize".into()],
+            dave_required: false,
+            voice_first_seq: 0,
+            voice_order: VoiceOrder::StateFirst,
+            speakers: Vec::new(),
+            media: MediaFaults::default(),
+            faults: Faults::default(),
+            script: Vec::new(),
+            tolerance: Duration::from_secs(1),
+            truth_limit: 100_000,
+        }
+    }
+
+    /// The two speakers of the demonstration: Alice, who begins at once and is announced after her first
+    /// packets, and Bob, who joins in later. Her sequence numbers wrap within a second, his timestamps within
+    /// two.
+    #[must_use]
+    pub fn speakers() -> Vec<Speaker> {
+        let channel = ChannelId(1_099_511_627_776_000_020);
+        let alice = Speaker {
+            start: Duration::from_millis(400),
+            spurts: vec![
+                Spurt { packets: 110, pause: Duration::from_millis(900) },
+                Spurt { packets: 60, pause: Duration::from_millis(1_500) },
+            ],
+            first_sequence: Some(65_530),
+            announce: Announce::AfterPackets(3),
+            ..Speaker::new(ALICE, "Alice", channel, 0x0A11_CE01, Clip::alice())
+        };
+        let bob = Speaker {
+            start: Duration::from_millis(1_300),
+            spurts: vec![Spurt { packets: 140, pause: Duration::from_millis(1_130) }],
+            first_timestamp: Some(u32::MAX - 70_000),
+            ..Speaker::new(BOB, "Bob", channel, 0x0000_0B0B, Clip::bob())
+        };
+        vec![alice, bob]
+    }
+}
+
+impl Default for Config {
+    /// The demonstration: two speakers, chatter, heartbeats every five seconds, a gateway that is cut after
+    /// three seconds of the call and a voice gateway that is cut after five.
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: Duration::from_secs(5),
+            chatter: Some(Duration::from_millis(700)),
+            speakers: Self::speakers(),
+            script: vec![
+                (Duration::from_secs(3), Action::CutGateway),
+                (Duration::from_secs(5), Action::CutVoice),
+            ],
+            ..Self::quiet()
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What the parts of our Discord share: the configuration, the time, the way out and the books.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use sanscord::id::UserId;
+use sanscord::machine::{CloseFrame, Frame, Response};
+use sanscord::time::{Duration, Timestamp};
+
+use crate::config::Config;
+use crate::server::{ConnectionId, ExchangeId, ServerOutput, Service};
+use crate::violation::{Rule, Violation};
+
+/// What our Discord has counted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Gateway upgrades asked for.
+    pub gateway_upgrades: u64,
+    /// Identifies that were answered with READY.
+    pub identifies: u64,
+    /// Resumes that were answered with RESUMED.
+    pub resumes: u64,
+    /// Gateway heartbeats.
+    pub heartbeats: u64,
+    /// Dispatches sent, replays not counted.
+    pub dispatches: u64,
+    /// Dispatches sent again after a Resume.
+    pub replayed: u64,
+    /// The number of the last chatter message, 0 before the first.
+    pub chatter: u64,
+    /// Requests to join a voice channel.
+    pub joins: u64,
+    /// Requests to leave the voice channel.
+    pub leaves: u64,
+    /// Voice upgrades asked for.
+    pub voice_upgrades: u64,
+    /// Voice Identifies that were answered with Ready.
+    pub voice_identifies: u64,
+    /// Voice Resumes that were answered with Resumed.
+    pub voice_resumes: u64,
+    /// Voice heartbeats.
+    pub voice_heartbeats: u64,
+    /// IP discovery requests, well formed or not.
+    pub discoveries: u64,
+    /// Session Descriptions sent.
+    pub sessions_described: u64,
+    /// UDP keepalives.
+    pub keepalives: u64,
+    /// Authentic media packets from the client.
+    pub client_packets: u64,
+    /// Hostile datagrams sent.
+    pub hostile: u64,
+    /// RTCP sender reports sent.
+    pub sender_reports: u64,
+    /// REST requests.
+    pub requests: u64,
+    /// Close codes that clients sent, by service in the order of arrival; the first 1,000.
+    pub client_closes: Vec<(Service, u16)>,
+    /// What became of each speaker's packets.
+    pub media: BTreeMap<UserId, MediaCounts>,
+}
+
+/// What became of one speaker's packets.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct MediaCounts {
+    /// Packets that reached the client, once or twice, in order or not.
+    pub delivered: u64,
+    /// Packets that were lost.
+    pub lost: u64,
+    /// Packets that were delivered twice.
+    pub duplicated: u64,
+    /// Packets that were delivered late.
+    pub delayed: u64,
+    /// Packets that were spoken while nobody listened.
+    pub unheard: u64,
+}
+
+/// Violations kept; more are only counted.
+pub const MAX_VIOLATIONS: usize = 1_000;
+
+pub(crate) struct Desk {
+    pub(crate) config: Config,
+    pub(crate) now: Timestamp,
+    pub(crate) report: Report,
+    pub(crate) rng: Rng,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) unlisted: u64,
+    outputs: VecDeque<ServerOutput>,
+    scheduled: BTreeMap<(Timestamp, u64), ServerOutput>,
+    count: u64,
+}
+
+impl Desk {
+    pub(crate) fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            now: Timestamp::ZERO,
+            report: Report::default(),
+            rng: Rng::with_seed(seed),
+            violations: Vec::new(),
+            unlisted: 0,
+            outputs: VecDeque::new(),
+            scheduled: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    pub(crate) fn violation(&mut self, rule: Rule, what: impl Into<String>) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(Violation { at: self.now, rule, what: what.into() });
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// So many random bytes as lower case hexadecimal digits.
+    pub(crate) fn hex(&mut self, bytes: usize) -> String {
+        (0..bytes).map(|_| format!("{:02x}", self.rng.u8(..))).collect()
+    }
+
+    pub(crate) fn accept(&mut self, service: Service, connection: ConnectionId) {
+        self.reply(service, ServerOutput::Accept(connection));
+    }
+
+    pub(crate) fn refuse(&mut self, service: Service, connection: ConnectionId, status: u16) {
+        self.reply(service, ServerOutput::Refuse(connection, status));
+    }
+
+    pub(crate) fn send(&mut self, service: Service, connection: ConnectionId, text: String) {
+        self.reply(service, ServerOutput::SendFrame(connection, Frame::Text(Bytes::from(text))));
+    }
+
+    pub(crate) fn close(&mut self, service: Service, connection: ConnectionId, code: u16) {
+        self.reply(service, ServerOutput::Close(connection, CloseFrame::new(code)));
+    }
+
+    /// Cuts a connection at once; what is still on its way over it is lost.
+    pub(crate) fn cut(&mut self, connection: ConnectionId) {
+        self.forget(connection);
+        self.outputs.push_back(ServerOutput::Cut(connection));
+    }
+
+    /// Drops what is still to be sent over a connection that is gone.
+    pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        self.scheduled.retain(|_, output| match output {
+            ServerOutput::Accept(id)
+            | ServerOutput::Refuse(id, _)
+            | ServerOutput::SendFrame(id, _)
+            | ServerOutput::Close(id, _)
+            | ServerOutput::Cut(id) => *id != connection,
+            ServerOutput::SendDatagram { .. } | ServerOutput::Respond(..) | ServerOutput::Wait(_) => true,
+        });
+    }
+
+    pub(crate) fn datagram(&mut self, to: SocketAddr, data: Bytes) {
+        self.outputs.push_back(ServerOutput::SendDatagram { to, data });
+    }
+
+    pub(crate) fn datagram_later(&mut self, delay: Duration, to: SocketAddr, data: Bytes) {
+        self.schedule(delay, ServerOutput::SendDatagram { to, data });
+    }
+
+    pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Response) {
+        self.outputs.push_back(ServerOutput::Respond(exchange, response));
+    }
+
+    pub(crate) const fn delay(&self, service: Service) -> Duration {
+        match service {
+            Service::Gateway => self.config.faults.gateway_delay,
+            Service::Voice => self.config.faults.voice_delay,
+        }
+    }
+
+    /// Moves what is due by now to the outputs.
+    pub(crate) fn release(&mut self) {
+        while let Some(entry) = self.scheduled.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            self.outputs.push_back(entry.remove());
+        }
+    }
+
+    pub(crate) fn next_release(&self) -> Option<Timestamp> {
+        self.scheduled.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    pub(crate) fn next_output(&mut self) -> Option<ServerOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Everything that a service sends is equally late, so that it keeps its order.
+    fn reply(&mut self, service: Service, output: ServerOutput) {
+        match self.delay(service) {
+            Duration::ZERO => self.outputs.push_back(output),
+            delay => self.schedule(delay, output),
+        }
+    }
+
+    fn schedule(&mut self, delay: Duration, output: ServerOutput) {
+        self.count += 1;
+        self.scheduled.insert((self.now + delay, self.count), output);
+    }
+}

@@ -1,0 +1,475 @@
+//! Our Discord as a whole: gateway, REST and voice server, one bot, one guild.
+//!
+//! It does nothing by itself: whoever drives it hands in what clients do, with the time, and performs what it
+//! asks for. The same configuration, seed, inputs and times give the same outputs, byte for byte. What
+//! clients do wrong is written down in [`Discord::violations`], what they do otherwise in
+//! [`Discord::report`].
+//!
+//! Not here: end-to-end encryption, transport compression, a second guild, and permissions.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use sanscord::id::{ChannelId, UserId};
+use sanscord::time::{Duration, Timestamp, soonest};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::desk::{Desk, Report};
+use crate::fault::{Action, Hostile, VoiceOrder};
+use crate::gateway::{self, Gateway, guild};
+use crate::rest::{Request, Rest};
+use crate::server::{ConnectionId, Server, ServerInput, ServerOutput, Service};
+use crate::speaker::Sent;
+use crate::studio::Studio;
+use crate::violation::Violation;
+use crate::voice::{self, Grant, Voice};
+
+/// The most client close codes that [`Report::client_closes`] lists.
+const MAX_CLOSES: usize = 1_000;
+
+/// How often what is due is done in one go. Only intervals of zero could need more.
+const MAX_ROUNDS: usize = 16;
+
+/// The most connections whose service is remembered until they are closed on both sides.
+const MAX_CONNECTIONS: usize = 4_096;
+
+/// A Discord of one's own.
+pub struct Discord {
+    desk: Desk,
+    gateway: Gateway,
+    voice: Voice,
+    rest: Rest,
+    studio: Studio,
+    /// The bot's place in a voice channel.
+    bot: Option<Bot>,
+    /// What is still to happen, soonest first; it waits for the first live voice session.
+    script: Vec<(Duration, Action)>,
+    schedule: VecDeque<(Timestamp, Action)>,
+    /// What connections that are not yet closed on both sides were made to.
+    services: BTreeMap<ConnectionId, Service>,
+}
+
+struct Bot {
+    gateway_session: String,
+    voice_session: String,
+    channel: ChannelId,
+    mute: bool,
+    deaf: bool,
+}
+
+impl Discord {
+    /// A Discord that does as `config` says, and where that leaves something open, as `seed` decides.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        let mut desk = Desk::new(config, seed);
+        let studio = Studio::new(&mut desk);
+        let mut script = std::mem::take(&mut desk.config.script);
+        script.sort_by_key(|(after, _)| *after);
+        Self {
+            desk,
+            gateway: Gateway::new(),
+            voice: Voice::new(),
+            rest: Rest::default(),
+            studio,
+            bot: None,
+            script,
+            schedule: VecDeque::new(),
+            services: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what happened at `now`. Inputs for a connection that is no longer known change nothing.
+    pub fn handle_input(&mut self, now: Timestamp, input: ServerInput) {
+        self.advance(now);
+        let desk = &mut self.desk;
+        match input {
+            ServerInput::Timeout => {}
+            ServerInput::Upgrade { connection, service, target } => {
+                self.services.insert(connection, service);
+                if self.services.len() > MAX_CONNECTIONS {
+                    self.services.pop_first();
+                }
+                match service {
+                    Service::Gateway => self.gateway.on_upgrade(desk, connection, &target),
+                    Service::Voice => self.voice.on_upgrade(desk, connection, &target),
+                }
+            }
+            ServerInput::Frame(connection, frame) => {
+                self.gateway.on_frame(desk, connection, &frame);
+                self.voice.on_frame(desk, connection, &frame);
+            }
+            ServerInput::Closed(connection, frame) => {
+                desk.forget(connection);
+                if let (Some(frame), Some(service)) = (&frame, self.services.remove(&connection))
+                    && desk.report.client_closes.len() < MAX_CLOSES
+                {
+                    desk.report.client_closes.push((service, frame.code));
+                }
+                self.gateway.on_closed(desk, connection, frame.as_ref());
+                self.voice.on_closed(desk, connection, frame.as_ref());
+            }
+            ServerInput::Datagram { from, data } => self.voice.on_datagram(desk, from, &data),
+            ServerInput::Request { exchange, method, target, headers, body } => {
+                let request = Request { method, target: &target, headers: &headers, body: &body };
+                let (response, posted) = self.rest.answer(desk, &request);
+                desk.respond(exchange, response);
+                if let Some(message) = posted {
+                    self.gateway.dispatch(desk, "MESSAGE_CREATE", &message);
+                }
+            }
+        }
+        self.settle();
+        self.catch_up();
+    }
+
+    /// The next thing to do. Call it until it answers [`ServerOutput::Wait`].
+    pub fn poll_output(&mut self) -> ServerOutput {
+        self.desk.next_output().unwrap_or_else(|| ServerOutput::Wait(self.deadline()))
+    }
+
+    /// What clients did that Discord does not allow; the first
+    /// [`MAX_VIOLATIONS`](crate::desk::MAX_VIOLATIONS).
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.desk.violations
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.desk.report
+    }
+
+    /// What it was made with; lists of faults are shorter by those that have happened.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.desk.config
+    }
+
+    /// The configuration, to change faults and intervals on the way. Speakers are not changed like this.
+    pub const fn config_mut(&mut self) -> &mut Config {
+        &mut self.desk.config
+    }
+
+    /// Every packet that a speaker spoke, in order, the newest [`Config::truth_limit`].
+    pub fn truth(&self, user: UserId) -> impl Iterator<Item = &Sent> {
+        self.studio.talker(user).into_iter().flat_map(|talker| &talker.truth)
+    }
+
+    /// Whether every action of the script has happened.
+    #[must_use]
+    pub fn script_is_done(&self) -> bool {
+        self.script.is_empty() && self.schedule.is_empty()
+    }
+
+    /// The voice channel in which the bot is.
+    #[must_use]
+    pub fn bot_channel(&self) -> Option<ChannelId> {
+        self.bot.as_ref().map(|bot| bot.channel)
+    }
+
+    /// Lets something happen now.
+    pub fn act(&mut self, now: Timestamp, action: Action) {
+        self.advance(now);
+        self.perform(action);
+        self.settle();
+        self.catch_up();
+    }
+
+    /// Sends a dispatch to all sessions; those without a connection get it when they resume.
+    pub fn dispatch(&mut self, now: Timestamp, name: &str, d: Value) {
+        self.act(now, Action::Dispatch(name.into(), d));
+    }
+
+    /// Cuts every gateway connection without a word.
+    pub fn cut_gateway(&mut self, now: Timestamp) {
+        self.act(now, Action::CutGateway);
+    }
+
+    /// Closes every gateway connection with this code.
+    pub fn close_gateway(&mut self, now: Timestamp, code: u16) {
+        self.act(now, Action::CloseGateway(code));
+    }
+
+    /// Asks every gateway client to reconnect, and closes its connection four seconds later.
+    pub fn gateway_op7(&mut self, now: Timestamp) {
+        self.act(now, Action::GatewayOp7);
+    }
+
+    /// Declares every gateway session invalid; unless resumable, it is over, and with it the voice
+    /// connection.
+    pub fn invalidate(&mut self, now: Timestamp, resumable: bool) {
+        self.act(now, Action::Invalidate { resumable });
+    }
+
+    /// Cuts the voice WebSocket without a word. Media go on.
+    pub fn cut_voice(&mut self, now: Timestamp) {
+        self.act(now, Action::CutVoice);
+    }
+
+    /// Closes the voice WebSocket with this code. Media go on if the code lets the session be resumed.
+    pub fn close_voice(&mut self, now: Timestamp, code: u16) {
+        self.act(now, Action::CloseVoice(code));
+    }
+
+    /// Throws somebody out of their voice channel, the bot or a speaker.
+    pub fn kick(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::Kick(user));
+    }
+
+    /// Lets a speaker come back to their voice channel.
+    pub fn arrive(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::Arrive(user));
+    }
+
+    /// Moves the bot to another voice channel.
+    pub fn move_bot(&mut self, now: Timestamp, channel: ChannelId) {
+        self.act(now, Action::MoveBot(channel));
+    }
+
+    /// Gives the bot another voice server, as it is done when one fails.
+    pub fn voice_server_change(&mut self, now: Timestamp) {
+        self.act(now, Action::VoiceServerChange);
+    }
+
+    /// Tells the bot that its voice server is gone and there is none yet.
+    pub fn endpoint_null(&mut self, now: Timestamp) {
+        self.act(now, Action::EndpointNull);
+    }
+
+    /// Stops or resumes answering heartbeats, on both gateways.
+    pub fn silence_acks(&mut self, now: Timestamp, on: bool) {
+        self.act(now, Action::SilenceAcks(on));
+    }
+
+    /// Asks for heartbeats, on both gateways.
+    pub fn request_heartbeat(&mut self, now: Timestamp) {
+        self.act(now, Action::RequestHeartbeat);
+    }
+
+    /// Sends a hostile datagram to the live voice session. Kinds that spoil an authentic packet need one
+    /// first.
+    pub fn hostile(&mut self, now: Timestamp, kind: Hostile) {
+        self.act(now, Action::Hostile(kind));
+    }
+
+    /// When there is something to do next.
+    fn deadline(&self) -> Option<Timestamp> {
+        let media = soonest(self.studio.deadline(), self.schedule.front().map(|(at, _)| *at));
+        let sockets = soonest(self.gateway.deadline(), self.voice.deadline(&self.desk));
+        soonest(soonest(media, sockets), self.desk.next_release())
+    }
+
+    /// Does what has become due at once: a speaker may begin in the moment in which a session becomes live.
+    fn catch_up(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            if self.deadline().is_none_or(|at| at > self.desk.now) {
+                return;
+            }
+            self.advance(self.desk.now);
+        }
+    }
+
+    /// Does everything that was due by `now`. A clock that steps back is taken to stand still.
+    fn advance(&mut self, now: Timestamp) {
+        self.desk.now = self.desk.now.max(now);
+        self.desk.release();
+        self.gateway.advance(&mut self.desk);
+        self.voice.advance(&mut self.desk);
+        self.studio.advance(&mut self.desk, &mut self.voice);
+        self.settle();
+        while self.schedule.front().is_some_and(|(at, _)| *at <= self.desk.now) {
+            if let Some((_, action)) = self.schedule.pop_front() {
+                self.perform(action);
+                self.settle();
+            }
+        }
+    }
+
+    /// Carries news from one part to the others, until there are none.
+    fn settle(&mut self) {
+        loop {
+            if let Some(effect) = self.gateway.next_effect() {
+                match effect {
+                    gateway::Effect::Voice { session, channel: Some(channel), mute, deaf } => {
+                        self.join(session, channel, mute, deaf);
+                    }
+                    gateway::Effect::Voice { channel: None, .. } => self.leave(),
+                    gateway::Effect::Ended { session } => {
+                        if self.bot.as_ref().is_some_and(|bot| bot.gateway_session == session) {
+                            self.expel(Some(4014));
+                        }
+                    }
+                }
+            } else if let Some(effect) = self.voice.next_effect() {
+                match effect {
+                    voice::Effect::Ready => self.studio.greet(&mut self.desk, &mut self.voice),
+                    voice::Effect::Live => {
+                        self.studio.begin(&mut self.desk, &mut self.voice);
+                        let now = self.desk.now;
+                        let script = std::mem::take(&mut self.script);
+                        self.schedule.extend(script.into_iter().map(|(after, action)| (now + after, action)));
+                    }
+                    voice::Effect::Abandoned => self.expel(None),
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        let desk = &mut self.desk;
+        match action {
+            Action::Arrive(user) => self.set_present(user, true),
+            Action::CloseGateway(code) => self.gateway.close(desk, code),
+            Action::CloseVoice(code) => self.voice.close(desk, code),
+            Action::CutGateway => self.gateway.cut(desk),
+            Action::CutVoice => self.voice.cut(desk),
+            Action::Dispatch(name, d) => self.gateway.dispatch(desk, &name, &d),
+            Action::EndpointNull => {
+                self.server_update(None);
+                self.voice.end(&mut self.desk, None);
+            }
+            Action::GatewayOp7 => self.gateway.ask_to_reconnect(desk),
+            Action::Hostile(kind) => self.studio.attack(desk, &mut self.voice, kind),
+            Action::Invalidate { resumable } => self.gateway.invalidate(desk, resumable),
+            Action::Kick(user) if user == desk.config.bot => self.expel(Some(4014)),
+            Action::Kick(user) => self.set_present(user, false),
+            Action::MoveBot(channel) => {
+                if self.is_voice_channel(channel)
+                    && let Some(bot) = &mut self.bot
+                {
+                    bot.channel = channel;
+                    self.voice.end(&mut self.desk, Some(4014));
+                    self.admit();
+                }
+            }
+            Action::RequestHeartbeat => {
+                self.gateway.request_heartbeats(desk);
+                self.voice.request_heartbeats(desk);
+            }
+            Action::SilenceAcks(on) => {
+                self.gateway.silent = on;
+                self.voice.silent = on;
+            }
+            Action::VoiceServerChange => {
+                if self.bot.is_some() {
+                    let token = self.desk.hex(8);
+                    self.server_update(Some(&token));
+                    self.voice.end(&mut self.desk, Some(4014));
+                    self.grant(token);
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, session: String, channel: ChannelId, mute: bool, deaf: bool) {
+        self.desk.report.joins += 1;
+        if !self.is_voice_channel(channel) {
+            return;
+        }
+        if self.desk.config.faults.full_channel > 0 {
+            self.desk.config.faults.full_channel -= 1;
+            return;
+        }
+        let stays = self.bot.as_ref().is_some_and(|bot| bot.channel == channel) && self.voice.serves(channel);
+        let voice_session = match self.bot.take() {
+            Some(bot) => bot.voice_session,
+            None => self.desk.hex(16),
+        };
+        self.bot = Some(Bot { gateway_session: session, voice_session, channel, mute, deaf });
+        if stays {
+            return self.state_update();
+        }
+        self.voice.end(&mut self.desk, Some(4014));
+        self.admit();
+    }
+
+    fn leave(&mut self) {
+        self.desk.report.leaves += 1;
+        if let Some(bot) = self.bot.take() {
+            let state = guild::bot_state(&self.desk.config, &bot.voice_session, None, bot.mute, bot.deaf);
+            self.gateway.voice_state(&mut self.desk, &state);
+        }
+        self.voice.dismiss(&self.desk);
+    }
+
+    /// The bot is out of its voice channel, not by its own wish.
+    fn expel(&mut self, code: Option<u16>) {
+        let Some(bot) = self.bot.take() else { return };
+        let state = guild::bot_state(&self.desk.config, &bot.voice_session, None, bot.mute, bot.deaf);
+        self.gateway.voice_state(&mut self.desk, &state);
+        self.voice.end(&mut self.desk, code);
+    }
+
+    /// Tells the bot where its voice channel is served.
+    fn admit(&mut self) {
+        let token = self.desk.hex(8);
+        let server_first = match self.desk.config.voice_order {
+            VoiceOrder::StateFirst => false,
+            VoiceOrder::ServerFirst => true,
+            VoiceOrder::Random => self.desk.rng.bool(),
+        };
+        if server_first {
+            self.server_update(Some(&token));
+            self.state_update();
+        } else {
+            self.state_update();
+            self.server_update(Some(&token));
+        }
+        self.grant(token);
+    }
+
+    fn grant(&mut self, token: String) {
+        if let Some(bot) = &self.bot {
+            self.voice.expect(Grant { session: bot.voice_session.clone(), token, channel: bot.channel });
+        }
+    }
+
+    fn state_update(&mut self) {
+        if let Some(bot) = &self.bot {
+            let channel = Some(bot.channel);
+            let state = guild::bot_state(&self.desk.config, &bot.voice_session, channel, bot.mute, bot.deaf);
+            self.gateway.voice_state(&mut self.desk, &state);
+        }
+    }
+
+    /// Names the voice server, or says that there is none.
+    fn server_update(&mut self, token: Option<&str>) {
+        let Some(bot) = &self.bot else { return };
+        let endpoint = token.map(|_| self.desk.config.addresses.voice_endpoint.as_str());
+        let update = json!({
+            "token": token.unwrap_or("none"), "guild_id": self.desk.config.guild, "endpoint": endpoint,
+        });
+        self.gateway.dispatch_to(&mut self.desk, &bot.gateway_session, "VOICE_SERVER_UPDATE", &update);
+    }
+
+    fn set_present(&mut self, user: UserId, present: bool) {
+        if !self.studio.set_present(&mut self.desk, &mut self.voice, user, present) {
+            return;
+        }
+        if let Some(speaker) = self.desk.config.speakers.iter().find(|speaker| speaker.user == user) {
+            let channel = present.then_some(speaker.channel);
+            let state = guild::speaker_state(&self.desk.config, speaker, channel);
+            self.gateway.voice_state(&mut self.desk, &state);
+        }
+    }
+
+    fn is_voice_channel(&self, channel: ChannelId) -> bool {
+        self.desk.config.voice_channels.iter().any(|(id, _)| *id == channel)
+    }
+}
+
+impl Server for Discord {
+    fn handle_input(&mut self, now: Timestamp, input: ServerInput) {
+        Self::handle_input(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> ServerOutput {
+        Self::poll_output(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

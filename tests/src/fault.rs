@@ -1,0 +1,194 @@
+//! What may go wrong on our Discord's side, as the configuration asks for it.
+
+use std::collections::VecDeque;
+
+use sanscord::id::{ChannelId, UserId};
+use sanscord::time::Duration;
+
+/// Faults of handshakes and of REST. Lists are used up from the front, one entry for each occasion.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// HTTP statuses that refuse the next gateway upgrades.
+    pub refuse_gateway: VecDeque<u16>,
+    /// HTTP statuses that refuse the next voice upgrades.
+    pub refuse_voice: VecDeque<u16>,
+    /// How many gateway connections begin with Reconnect (op 7) instead of Hello.
+    pub reconnect_instead_of_hello: u32,
+    /// Ends of gateway connections: each happens when its step is next due, instead of that step.
+    pub gateway: VecDeque<(GatewayStep, End)>,
+    /// Ends of voice connections, likewise.
+    pub voice: VecDeque<(VoiceStep, End)>,
+    /// How the next IP discovery requests are answered.
+    pub discovery: VecDeque<DiscoveryFault>,
+    /// How the next REST requests are answered.
+    pub rest: VecDeque<RestFault>,
+    /// How many requests to join a voice channel get no answer, as if the channel were full.
+    pub full_channel: u32,
+    /// How late everything is that the main gateway sends.
+    pub gateway_delay: Duration,
+    /// How late everything is that the voice gateway sends, its datagrams aside.
+    pub voice_delay: Duration,
+    /// Whether gateway messages have `d` first, not last as Discord writes them: the order of keys in an
+    /// object means nothing (RFC 8259, section 4).
+    pub data_first: bool,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum End {
+    /// With this close code.
+    Close(u16),
+    /// Without a word.
+    Cut,
+}
+
+/// A step of the gateway's handshake, as the server takes it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GatewayStep {
+    /// Hello is due.
+    Hello,
+    /// An Identify arrived: READY is due.
+    Ready,
+    /// READY was sent: `GUILD_CREATE` is due.
+    GuildCreate,
+    /// A Resume arrived: the replay is due.
+    Resume,
+    /// The replay was sent: RESUMED is due.
+    Resumed,
+}
+
+/// A step of the voice gateway's handshake, as the server takes it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum VoiceStep {
+    /// Hello is due.
+    Hello,
+    /// An Identify arrived: Ready is due.
+    Ready,
+    /// An IP discovery request arrived.
+    Discovery,
+    /// Select Protocol arrived: Session Description is due.
+    SessionDescription,
+    /// Session Description was sent.
+    Live,
+    /// A Resume arrived: Resumed is due.
+    Resumed,
+}
+
+/// A wrong answer to IP discovery.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DiscoveryFault {
+    /// None, as if a datagram had been lost.
+    Silence,
+    /// 74 bytes that mean nothing.
+    Garbage,
+    /// The answer for somebody else's SSRC.
+    WrongSsrc,
+    /// The first 70 bytes of the answer.
+    Truncated,
+    /// The request, sent back.
+    Echo,
+    /// An address without a NUL behind it.
+    Unterminated,
+    /// The answer, but so much later.
+    Late(Duration),
+}
+
+/// A REST answer other than the usual one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RestFault {
+    /// This status, with a body that is not JSON.
+    Status(u16),
+    /// 429 as Discord says it.
+    RateLimited {
+        /// How long to wait.
+        retry_after: Duration,
+        /// Whether every route is meant.
+        global: bool,
+    },
+    /// 429 as Cloudflare says it: not JSON, `Retry-After` in whole seconds.
+    Cloudflare {
+        /// How long to wait; rounded up.
+        retry_after: Duration,
+    },
+}
+
+/// What the network does to the speakers' datagrams on their way to the client. Shares are 0 to 1.
+#[derive(Clone, Debug, Default)]
+pub struct MediaFaults {
+    /// The share that is lost.
+    pub loss: f64,
+    /// The share that is overtaken: it arrives 25 to 75 ms late.
+    pub reorder: f64,
+    /// The share that arrives twice.
+    pub duplicate: f64,
+    /// How often a hostile datagram arrives, of each kind in turn; none if absent.
+    pub hostile: Option<Duration>,
+}
+
+/// A datagram that nobody honest sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hostile {
+    /// An empty one.
+    Empty,
+    /// The beginning of an authentic packet.
+    Truncated,
+    /// A well formed packet with a tag that does not fit.
+    Forged,
+    /// An authentic packet of a while ago, sent again.
+    Replayed,
+    /// The longest that UDP carries: 65,507 bytes that look like RTP.
+    Huge,
+    /// Noise.
+    Garbage,
+    /// An authentic packet from an SSRC that nobody was ever told of.
+    UnknownSsrc,
+}
+
+impl Hostile {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Empty,
+        Self::Truncated,
+        Self::Forged,
+        Self::Replayed,
+        Self::Huge,
+        Self::Garbage,
+        Self::UnknownSsrc,
+    ];
+}
+
+/// The order of the two dispatches that answer a request to join a voice channel.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum VoiceOrder {
+    /// `VOICE_STATE_UPDATE` first, as is usual.
+    #[default]
+    StateFirst,
+    /// `VOICE_SERVER_UPDATE` first.
+    ServerFirst,
+    /// As the seed decides.
+    Random,
+}
+
+/// Something that a script lets happen; each is a control method of [`Discord`](crate::discord::Discord),
+/// too.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the methods of these names say it")]
+pub enum Action {
+    Arrive(UserId),
+    CloseGateway(u16),
+    CloseVoice(u16),
+    CutGateway,
+    CutVoice,
+    Dispatch(String, serde_json::Value),
+    EndpointNull,
+    GatewayOp7,
+    Hostile(Hostile),
+    Invalidate { resumable: bool },
+    Kick(UserId),
+    MoveBot(ChannelId),
+    RequestHeartbeat,
+    SilenceAcks(bool),
+    VoiceServerChange,
+}

@@ -1,0 +1,179 @@
+//! What outlives a voice WebSocket: the numbered messages, the keys, the UDP path.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use sanscord::id::ChannelId;
+use sanscord::time::{Duration, Timestamp};
+use serde_json::Value;
+
+use crate::desk::Desk;
+use crate::pulse::Ledger;
+use crate::rtp::{self, Malformed, Mode, Seal};
+use crate::server::{ConnectionId, Service};
+use crate::violation::Rule;
+
+/// Numbered messages kept for a resume. If more were missed, the session cannot be resumed.
+const REPLAY_LIMIT: usize = 256;
+
+/// Nonces of the client that are remembered, the newest.
+const NONCES: usize = 65_536;
+
+/// Who may identify.
+#[derive(Clone)]
+pub(crate) struct Grant {
+    pub(crate) session: String,
+    pub(crate) token: String,
+    pub(crate) channel: ChannelId,
+}
+
+pub(crate) struct Session {
+    pub(crate) grant: Grant,
+    pub(crate) link: Option<ConnectionId>,
+    pub(crate) ssrc: u32,
+    pub(crate) keys: Option<(Mode, [u8; 32], Seal)>,
+    /// Where the client's datagrams come from: found by discovery, then as Select Protocol says.
+    pub(crate) peer: Option<SocketAddr>,
+    /// Whether the client sent a Speaking message.
+    pub(crate) spoke: bool,
+    /// Whether the UDP path has been silent for too long.
+    pub(crate) lapsed: bool,
+    /// Whether it was the client who let the WebSocket go.
+    pub(crate) deserted: bool,
+    /// When it is given up, without a WebSocket.
+    pub(crate) expires: Option<Timestamp>,
+    pub(super) ledger: Ledger,
+    first: u16,
+    next: u64,
+    buffer: VecDeque<(u64, String)>,
+    heard: Timestamp,
+    nonces: BTreeSet<[u8; 4]>,
+    nonce_order: VecDeque<[u8; 4]>,
+    sequence: Option<u16>,
+}
+
+impl Session {
+    pub(super) fn new(desk: &mut Desk, grant: Grant, connection: ConnectionId) -> Self {
+        Self {
+            grant,
+            link: Some(connection),
+            ssrc: desk.rng.u32(1..),
+            keys: None,
+            peer: None,
+            spoke: false,
+            lapsed: false,
+            deserted: false,
+            expires: None,
+            ledger: Ledger::new(desk.config.tolerance + desk.delay(Service::Voice)),
+            first: desk.config.voice_first_seq,
+            next: 0,
+            buffer: VecDeque::new(),
+            heard: desk.now,
+            nonces: BTreeSet::new(),
+            nonce_order: VecDeque::new(),
+            sequence: None,
+        }
+    }
+
+    /// Sends a numbered message, or keeps it for a resume.
+    pub(crate) fn send(&mut self, desk: &mut Desk, op: u8, d: &Value) {
+        let number = self.next;
+        self.next += 1;
+        let message = format!(r#"{{"op":{op},"d":{d},"seq":{}}}"#, self.wire(number));
+        if let Some(connection) = self.link {
+            self.ledger.sent(desk.now, number);
+            desk.send(Service::Voice, connection, message.clone());
+        }
+        if self.buffer.len() == REPLAY_LIMIT {
+            self.buffer.pop_front();
+        }
+        self.buffer.push_back((number, message));
+    }
+
+    /// Takes the `seq_ack` of a heartbeat.
+    pub(super) fn acknowledge(&mut self, now: Timestamp, d: &Value) -> Result<(), String> {
+        let number = self.seq_ack(d)?;
+        self.ledger.acknowledge(now, number)
+    }
+
+    /// Takes the `seq_ack` of a Resume.
+    pub(super) fn resume(&mut self, d: &Value) -> Result<Option<u64>, String> {
+        let number = self.seq_ack(d)?;
+        self.ledger.resume(number)?;
+        Ok(number)
+    }
+
+    fn seq_ack(&self, d: &Value) -> Result<Option<u64>, String> {
+        Ok(match d.get("seq_ack") {
+            None | Some(Value::Null) => None,
+            Some(seq) => match seq.as_i64() {
+                Some(-1) => None,
+                Some(seq) => Some(self.number(seq).ok_or_else(|| format!("{seq} was never sent"))?),
+                None => return Err(format!("{seq} is no integer")),
+            },
+        })
+    }
+
+    /// The messages after the one that was acknowledged, or nothing if some are no longer there.
+    pub(super) fn missed(&self, acknowledged: Option<u64>) -> Option<Vec<(u64, String)>> {
+        let from = acknowledged.map_or(0, |number| number + 1);
+        let oldest = self.buffer.front().map_or(self.next, |(number, _)| *number);
+        (from >= oldest).then(|| self.buffer.iter().filter(|(number, _)| *number >= from).cloned().collect())
+    }
+
+    /// A datagram came from the client.
+    pub(super) const fn heard_from(&mut self, now: Timestamp) {
+        self.heard = now;
+        self.lapsed = false;
+    }
+
+    /// When the UDP path will have been silent for too long, if that matters now.
+    pub(super) fn keepalive_deadline(&self, limit: Duration) -> Option<Timestamp> {
+        (self.keys.is_some() && !self.lapsed && !self.deserted).then(|| self.heard + limit)
+    }
+
+    /// Checks a media packet of the client.
+    pub(super) fn check_media(&mut self, data: &Bytes) -> Result<(), (Rule, Malformed)> {
+        let media = |what| (Rule::Media, what);
+        let Some((mode, key, _)) = &self.keys else {
+            return Err(media(Malformed("it came before the session had a key")));
+        };
+        if rtp::is_rtcp(data) {
+            rtp::open_rtcp(*mode, key, data).map_err(media)?;
+        } else {
+            let packet = rtp::open_rtp(*mode, key, data).map_err(media)?;
+            if packet.payload_type != rtp::PAYLOAD_TYPE || packet.ssrc != self.ssrc {
+                return Err(media(Malformed("its payload type or its SSRC is not ours")));
+            }
+            let expected = self.sequence.replace(packet.sequence).map(|last| last.wrapping_add(1));
+            // A lossless path is not promised: only what goes back is wrong.
+            if expected.is_some_and(|expected| packet.sequence.wrapping_sub(expected) >= 1 << 15) {
+                return Err(media(Malformed("its sequence number goes back")));
+            }
+        }
+        let nonce = rtp::nonce_of(data).unwrap_or_default();
+        if !self.nonces.insert(nonce) {
+            return Err((Rule::Nonce, Malformed("its nonce has served before")));
+        }
+        self.nonce_order.push_back(nonce);
+        if self.nonce_order.len() > NONCES
+            && let Some(oldest) = self.nonce_order.pop_front()
+        {
+            self.nonces.remove(&oldest);
+        }
+        Ok(())
+    }
+
+    /// A message's number as it is sent: 16 bits that wrap.
+    const fn wire(&self, number: u64) -> u16 {
+        self.first.wrapping_add(number as u16)
+    }
+
+    /// The newest message that was sent with this number.
+    fn number(&self, wire: i64) -> Option<u64> {
+        let wire = u16::try_from(wire).ok()?;
+        let newest = self.next.checked_sub(1)?;
+        newest.checked_sub(u64::from(self.wire(newest).wrapping_sub(wire)))
+    }
+}
