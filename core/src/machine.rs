@@ -150,21 +150,24 @@ impl Scope {
         Self { number, minted: 0 }
     }
 
-    pub(crate) fn socket(&mut self) -> SocketId {
+    /// A fresh name for a socket.
+    pub const fn socket(&mut self) -> SocketId {
         SocketId(self.mint())
     }
 
-    pub(crate) fn request(&mut self) -> RequestId {
+    /// A fresh name for a request.
+    pub const fn request(&mut self) -> RequestId {
         RequestId(self.mint())
     }
 
-    pub(crate) fn file(&mut self) -> FileId {
+    /// A fresh name for a file.
+    pub const fn file(&mut self) -> FileId {
         FileId(self.mint())
     }
 
-    fn mint(&mut self) -> u64 {
+    const fn mint(&mut self) -> u64 {
         self.minted += 1;
-        (u64::from(self.number) << 32) | u64::from(self.minted)
+        ((self.number as u64) << 32) | self.minted as u64
     }
 }
 

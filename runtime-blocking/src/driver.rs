@@ -305,12 +305,15 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                 }
             }
         }
-        while let Ok(command) = self.commands.try_recv() {
+        for _ in 0..BATCH {
+            let Ok(command) = self.commands.try_recv() else { return };
             command(&mut self.machine, self.clock.now());
             if self.ending.is_none() {
                 self.drain();
             }
         }
+        // There may be more, after everybody else's turn.
+        let _ = self.reporter.driver.wake();
     }
 
     fn input_unless_ending(&mut self, input: Input) {

@@ -111,9 +111,10 @@ impl Voice {
         }
     }
 
-    /// Whether a client is about to go.
-    fn is_leaving(&self) -> bool {
-        self.links.values().any(|link| link.leaves_at.is_some())
+    /// Whether a session ended so lately that its client may not know.
+    fn has_just_ended(&self, desk: &Desk) -> bool {
+        let leaving = self.links.values().any(|link| link.leaves_at.is_some());
+        leaving || self.dead.back().is_some_and(|(at, _)| desk.now.since(*at) <= grace(desk))
     }
 
     /// Cuts the WebSocket; the session and the UDP path stay.
@@ -121,7 +122,7 @@ impl Voice {
         for (connection, _) in std::mem::take(&mut self.links) {
             desk.cut(connection);
         }
-        self.unlink(desk, false);
+        self.unlink(desk);
     }
 
     /// Closes the WebSocket. The session stays if the code says that it can be resumed.
@@ -132,7 +133,7 @@ impl Voice {
             for (connection, _) in std::mem::take(&mut self.links) {
                 desk.close(Service::Voice, connection, code);
             }
-            self.unlink(desk, false);
+            self.unlink(desk);
         } else {
             self.end(desk, Some(code));
         }
@@ -223,7 +224,7 @@ impl Voice {
                 self.session = None;
                 self.grant = None;
             } else {
-                self.unlink(desk, true);
+                self.unlink(desk);
             }
         }
     }
@@ -335,17 +336,15 @@ impl Voice {
 
     /// A token that the client was told to forget some time ago should not turn up again.
     fn tell_dead(&self, desk: &mut Desk, token: &str) {
-        let grace = desk.config.tolerance + desk.delay(Service::Voice) + desk.delay(Service::Gateway);
-        if self.dead.iter().any(|(at, dead)| dead == token && desk.now.since(*at) > grace) {
+        if self.dead.iter().any(|(at, dead)| dead == token && desk.now.since(*at) > grace(desk)) {
             desk.violation(Rule::Dead, "a voice session that was ended for good was used again");
         }
     }
 
     /// The session's WebSocket is gone.
-    fn unlink(&mut self, desk: &Desk, deserted: bool) {
+    fn unlink(&mut self, desk: &Desk) {
         if let Some(session) = &mut self.session {
             session.link = None;
-            session.deserted = deserted;
             session.ledger.lost(desk.now);
             session.expires = Some(desk.now + desk.config.voice_resume_window);
         }
@@ -370,7 +369,7 @@ impl Voice {
         }
         match end {
             End::Close(code) if code >= 4000 && code != 4015 => self.end(desk, Some(code)),
-            End::Close(_) | End::Cut => self.unlink(desk, false),
+            End::Close(_) | End::Cut => self.unlink(desk),
         }
     }
 
@@ -383,6 +382,11 @@ impl Voice {
         self.hang_up(desk, connection, end);
         true
     }
+}
+
+/// How long a client may act on what has been overtaken by what we sent.
+fn grace(desk: &Desk) -> Duration {
+    desk.config.tolerance + desk.delay(Service::Voice) + desk.delay(Service::Gateway)
 }
 
 fn text(op: u8, d: &Value) -> String {

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -101,8 +100,10 @@ pub struct Call {
     phase: Phase,
     /// How often op 4 was asked for without an answer.
     asked: u32,
-    session_id: Option<String>,
-    server: Option<(String, String)>,
+    /// Whether Discord may still answer a leave of ours that came before the second try.
+    leaving: bool,
+    state: Option<VoiceState>,
+    server: Option<VoiceServer>,
     /// The newest sequence number from the voice server; -1 before the first.
     seq_ack: i64,
     heart: Option<Heart>,
@@ -127,7 +128,8 @@ impl Call {
             now: Timestamp::ZERO,
             phase: Phase::Waiting { until: Timestamp::ZERO, resume: false },
             asked: 0,
-            session_id: None,
+            leaving: false,
+            state: None,
             server: None,
             seq_ack: -1,
             heart: None,
@@ -194,14 +196,15 @@ impl Call {
     /// Takes a VOICE_STATE_UPDATE of the main gateway; those of other users and guilds change nothing.
     pub fn handle_voice_state(&mut self, now: Timestamp, state: &VoiceState) {
         self.tick(now);
-        if state.user_id != self.config.user || state.guild_id.is_some_and(|guild| guild != self.config.guild)
-        {
+        let ours =
+            state.user_id == self.config.user && state.guild_id.is_none_or(|guild| guild == self.config.guild);
+        if !ours || self.phase == Phase::Ended {
             return;
         }
         let joining = matches!(self.phase, Phase::Joining { .. } | Phase::Waiting { resume: false, .. });
         let Some(channel) = state.channel_id else {
-            // While joining it answers our own leave before the second try.
-            if !joining {
+            // It may answer our own leave before the second try, even after a late answer to the first.
+            if !joining && !core::mem::take(&mut self.leaving) {
                 self.end(Ended::Removed);
             }
             return;
@@ -213,7 +216,7 @@ impl Call {
             self.config.channel = channel;
             self.out.event(Event::Moved(channel));
         }
-        self.session_id = Some(state.session_id.clone());
+        self.state = Some(state.clone());
         self.open_if_ready();
     }
 
@@ -223,7 +226,7 @@ impl Call {
         if server.guild_id != self.config.guild || self.phase == Phase::Ended {
             return;
         }
-        let Some(endpoint) = &server.endpoint else {
+        if server.endpoint.is_none() {
             self.server = None;
             if !matches!(self.phase, Phase::Joining { .. }) {
                 self.drop_connection(END_SESSION);
@@ -232,12 +235,11 @@ impl Call {
                 self.out.event(Event::Disconnected { reason: Disconnect::NoServer, next: Next::Await });
             }
             return;
-        };
-        let new = (endpoint.clone(), server.token.clone());
-        if self.server.as_ref() == Some(&new) {
+        }
+        if self.server.as_ref() == Some(server) {
             return;
         }
-        self.server = Some(new);
+        self.server = Some(server.clone());
         match self.phase {
             Phase::Joining { .. } | Phase::Awaiting { .. } => {}
             Phase::Waiting { resume: false, .. } | Phase::Ended => return,
@@ -267,6 +269,7 @@ impl Call {
             self.drop_media();
             let next = Next::Rejoin(Duration::ZERO);
             self.out.event(Event::Disconnected { reason: Disconnect::NewGatewaySession, next });
+            self.asked = 0;
             self.ask();
         }
     }
@@ -293,10 +296,11 @@ impl Call {
 
     /// Asks the main gateway for the channel.
     fn ask(&mut self) {
-        self.session_id = None;
+        self.state = None;
         self.server = None;
         if self.step(Step::Join(self.now + JOIN_LIMIT)) {
-            if self.asked > 0 {
+            self.leaving = self.asked > 0;
+            if self.leaving {
                 self.update_voice_state(None);
             }
             self.asked += 1;
@@ -312,7 +316,7 @@ impl Call {
 
     /// Starts a new voice session once both updates are there.
     fn open_if_ready(&mut self) {
-        if self.session_id.is_some()
+        if self.state.is_some()
             && self.server.is_some()
             && matches!(self.phase, Phase::Joining { .. } | Phase::Awaiting { .. })
         {
@@ -323,7 +327,7 @@ impl Call {
     }
 
     fn open(&mut self, resume: bool) {
-        let Some((endpoint, _)) = &self.server else { return };
+        let Some(endpoint) = self.server.as_ref().and_then(|server| server.endpoint.as_deref()) else { return };
         let url = url(endpoint);
         let socket = self.scope.socket();
         if self.step(Step::Open(socket, self.now + STEP_LIMIT, resume)) {
@@ -332,7 +336,10 @@ impl Call {
     }
 
     fn on_opened(&mut self) {
-        let (Some(session_id), Some((_, token))) = (&self.session_id, &self.server) else { return };
+        let (Some(VoiceState { session_id, .. }), Some(VoiceServer { token, .. })) = (&self.state, &self.server)
+        else {
+            return;
+        };
         let server_id = self.config.guild;
         let until = self.now + STEP_LIMIT;
         match self.phase {
@@ -461,6 +468,7 @@ impl Call {
         self.mode = Some(mode);
         let ssrc = media.ssrc();
         if self.step(Step::Described) {
+            self.leaving = false;
             // An op 5 with our SSRC must come before any audio of ours, and some servers send none before it.
             self.send(OpCode::Speaking, &SpeakingOut { speaking: 0, delay: 0, ssrc });
             self.announce(false);

@@ -37,7 +37,7 @@ impl fmt::Debug for VoiceState {
 }
 
 /// The VOICE_SERVER_UPDATE dispatch of the main gateway.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Eq, PartialEq)]
 pub struct VoiceServer {
     /// Opens the voice gateway.
     pub token: String,

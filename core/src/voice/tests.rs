@@ -298,7 +298,9 @@ impl Bench {
     }
 
     fn speaking(&mut self) {
-        self.message(&json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC, "user_id": SPEAKER.to_string()}}));
+        self.message(
+            &json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC, "user_id": SPEAKER.to_string()}}),
+        );
     }
 
     fn closed(&mut self, closed: Closed) {
@@ -331,7 +333,7 @@ impl Bench {
     fn ended(&self) -> &Ended {
         assert!(self.call.is_finished() && self.wait.is_none());
         match self.events.last() {
-            Some(Event::Ended { reason }) => reason,
+            Some(Event::Ended { reason, .. }) => reason,
             other => panic!("not ended: {other:?}"),
         }
     }
@@ -506,9 +508,11 @@ fn the_preferred_mode_on_offer_is_chosen() {
 
 #[test]
 fn without_a_usable_mode_the_call_ends() {
-    for (wanted, offered) in
-        [(&Mode::ALL[..], &["xsalsa20_poly1305", "plain"][..]), (&Mode::ALL[..1], &[XCHACHA]), (&Mode::ALL, &[])]
-    {
+    for (wanted, offered) in [
+        (&Mode::ALL[..], &["xsalsa20_poly1305", "plain"][..]),
+        (&Mode::ALL[..1], &[XCHACHA]),
+        (&Mode::ALL, &[]),
+    ] {
         let mut bench = Bench::new(Config { modes: wanted.into(), ..config() });
         for step in &HANDSHAKE[..3] {
             step(&mut bench);
@@ -650,7 +654,11 @@ fn a_close_at_each_point_of_the_handshake_leads_to_another_join() {
             assert_eq!(bench.closes, Vec::from_iter(udp), "after step {steps}");
             let due = bench.now + wait;
             bench.sleep();
-            assert_eq!((bench.now, bench.asked.as_slice()), (due, &[Some(CHANNEL)][..]), "after step {steps}");
+            assert_eq!(
+                (bench.now, bench.asked.as_slice()),
+                (due, &[Some(CHANNEL)][..]),
+                "after step {steps}"
+            );
             for step in HANDSHAKE {
                 step(&mut bench);
             }
@@ -743,8 +751,7 @@ fn messages_that_are_not_understood_reach_the_user() {
             other => panic!("{other:?}"),
         })
         .collect();
-    let expected =
-        [(18, &br#"{"flags":2,"user_id":"43"}"#[..]), (25, &[1, 2]), (u64::MAX, &[0])];
+    let expected = [(18, &br#"{"flags":2,"user_id":"43"}"#[..]), (25, &[1, 2]), (u64::MAX, &[0])];
     assert_eq!(told, expected);
     assert_eq!(bench.call.counters().unrecognised, 3);
 }
@@ -799,7 +806,9 @@ fn three_heartbeats_unanswered_and_the_connection_is_resumed() {
     let mut bench = Bench::live();
     bench.sleep_until(|bench| !bench.disconnects().is_empty());
     assert_eq!(bench.heartbeats().len(), 3);
-    let [(Disconnect::Zombie, Next::Resume(_))] = bench.disconnects()[..] else { panic!("{:?}", bench.events) };
+    let [(Disconnect::Zombie, Next::Resume(_))] = bench.disconnects()[..] else {
+        panic!("{:?}", bench.events)
+    };
     assert_eq!(bench.closes, [(bench.socket.unwrap(), Some(4000))]);
     bench.sleep_until(|bench| !bench.urls.is_empty());
     bench.open();
@@ -832,7 +841,10 @@ fn a_resumed_call_keeps_key_socket_and_replay_window() {
         let mut voice = Voice::new(mode);
         let tenth = voice.packet(10);
         let audio = bench.datagram(&mut tenth.clone()).unwrap();
-        assert_eq!((audio.user, audio.ssrc, audio.sequence, audio.timestamp), (UserId(SPEAKER), SPEAKER_SSRC, 10, 9600));
+        assert_eq!(
+            (audio.user, audio.ssrc, audio.sequence, audio.timestamp),
+            (UserId(SPEAKER), SPEAKER_SSRC, 10, 9600)
+        );
         bench.clear();
         bench.closed(lost());
         // Audio goes on while the WebSocket is away.
@@ -954,7 +966,11 @@ fn a_late_answer_to_the_first_join_survives_our_own_leave() {
     bench.state(None); // our leave
     bench.state(Some(CHANNEL));
     bench.server_of(GUILD, Some(ENDPOINT), "newer");
-    assert!(matches!(bench.disconnects()[..], [(Disconnect::ServerChanged, Next::Reconnect)]), "{:?}", bench.events);
+    assert!(
+        matches!(bench.disconnects()[..], [(Disconnect::ServerChanged, Next::Reconnect)]),
+        "{:?}",
+        bench.events
+    );
     for step in &HANDSHAKE[1..] {
         step(&mut bench);
     }
@@ -971,7 +987,8 @@ fn whoever_is_removed_stays_away() {
         bench.state(None);
         assert_eq!(*bench.ended(), Ended::Removed);
         assert!(bench.asked.is_empty());
-        let closes = [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
+        let closes =
+            [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
         assert_eq!(bench.closes, Vec::from_iter(closes));
     }
 }
@@ -1000,7 +1017,8 @@ fn a_move_is_told_and_the_new_server_joined() {
 fn without_a_server_the_call_waits_for_the_next() {
     for steps in [1, 3, 5, 7] {
         let mut bench = Bench::after(steps);
-        let closes = [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
+        let closes =
+            [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
         let closes = Vec::from_iter(closes);
         bench.server_of(GUILD, None, "none");
         assert!(matches!(bench.disconnects()[..], [(Disconnect::NoServer, Next::Await)]));
@@ -1032,12 +1050,17 @@ fn a_new_server_means_a_new_session() {
         let mut bench = Bench::after(steps);
         bench.frame(Frame::Binary(Bytes::from_static(&[0, 9, 25])));
         bench.clear();
-        let closes = [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
+        let closes =
+            [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
         let closes = Vec::from_iter(closes);
         // Even on the same endpoint.
         bench.server_of(GUILD, Some(ENDPOINT), "newer");
         assert!(matches!(bench.disconnects()[..], [(Disconnect::ServerChanged, Next::Reconnect)]));
-        assert_eq!((&bench.closes, bench.urls.as_slice()), (&closes, &[URL.into()][..]), "after step {steps}");
+        assert_eq!(
+            (&bench.closes, bench.urls.as_slice()),
+            (&closes, &[URL.into()][..]),
+            "after step {steps}"
+        );
         for step in &HANDSHAKE[1..] {
             step(&mut bench);
         }
@@ -1062,11 +1085,15 @@ fn a_new_server_means_a_new_session() {
 fn a_new_gateway_session_asks_for_the_channel_again() {
     for steps in 1..=HANDSHAKE.len() {
         let mut bench = Bench::after(steps);
-        let closes = [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
+        let closes =
+            [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
         let closes = Vec::from_iter(closes);
         bench.call.handle_new_gateway_session(bench.now);
         bench.drain();
-        assert!(matches!(bench.disconnects()[..], [(Disconnect::NewGatewaySession, Next::Rejoin(Duration::ZERO))]));
+        assert!(matches!(
+            bench.disconnects()[..],
+            [(Disconnect::NewGatewaySession, Next::Rejoin(Duration::ZERO))]
+        ));
         assert_eq!((&bench.closes, bench.asked.as_slice()), (&closes, &[Some(CHANNEL)][..]));
         for step in HANDSHAKE {
             step(&mut bench);
@@ -1127,9 +1154,7 @@ fn discovery_asks_on_its_schedule_and_gives_up() {
     let opened = bench.now;
     bench.open_udp();
     let mut at = Vec::from([0]);
-    bench.sleep_until(|bench| {
-        !bench.disconnects().is_empty() || bench.datagrams.len() > 1
-    });
+    bench.sleep_until(|bench| !bench.disconnects().is_empty() || bench.datagrams.len() > 1);
     while bench.disconnects().is_empty() {
         at.push(bench.now.since(opened).as_millis());
         let sent = bench.datagrams.len();
@@ -1173,6 +1198,7 @@ fn as_many_attempts_as_allowed_and_no_more() {
     let mut bench = Bench::new(Config { attempts: Some(3), ..config() });
     for _ in 0..2 {
         bench.join();
+        bench.clear();
         bench.closed(refused());
         bench.sleep_until(|bench| !bench.asked.is_empty());
     }
@@ -1256,7 +1282,9 @@ fn our_own_speaking_is_no_news() {
     assert!(bench.events.is_empty());
     bench.message(&json!({"op": 11, "d": {"user_ids": ["43", "44"]}}));
     bench.message(&json!({"op": 13, "d": {"user_id": "44"}}));
-    assert!(matches!(&bench.events[..], [Event::Joined(users), Event::Left(UserId(44))] if users[..] == [UserId(43), UserId(44)]));
+    assert!(
+        matches!(&bench.events[..], [Event::Joined(users), Event::Left(UserId(44))] if users[..] == [UserId(43), UserId(44)])
+    );
 }
 
 #[test]
@@ -1289,12 +1317,24 @@ fn malformed() -> Vec<Value> {
     let hello = json!({"heartbeat_interval": 41250});
     spoil(8, hello, "heartbeat_interval", Vec::from([json!(null), json!("41250"), json!([])]));
     let ready = json!({"ssrc": 1, "ip": "192.0.2.9", "port": 5, "modes": [AES]});
-    spoil(2, ready.clone(), "ssrc", Vec::from([json!(-1), json!(4_294_967_296_u64), json!("1"), json!(null)]));
+    spoil(
+        2,
+        ready.clone(),
+        "ssrc",
+        Vec::from([json!(-1), json!(4_294_967_296_u64), json!("1"), json!(null)]),
+    );
     spoil(2, ready.clone(), "ip", Vec::from([json!("192.0.2"), json!("voice.test"), json!(1), json!("")]));
     spoil(2, ready.clone(), "port", Vec::from([json!(65_536), json!(-1), json!("5"), json!(1.5)]));
     spoil(2, ready, "modes", Vec::from([json!(AES), json!([1]), json!(null)]));
     let description = description(AES)["d"].clone();
-    let keys = [json!([1, 2, 3]), json!(&[201; 33][..]), json!("key"), json!(null), json!(&["1"; 32][..]), json!(&[256; 32][..])];
+    let keys = [
+        json!([1, 2, 3]),
+        json!(&[201; 33][..]),
+        json!("key"),
+        json!(null),
+        json!(&["1"; 32][..]),
+        json!(&[256; 32][..]),
+    ];
     spoil(4, description.clone(), "secret_key", keys.into());
     spoil(4, description.clone(), "mode", Vec::from([json!(1), json!(null)]));
     for version in [json!(-1), json!(65_536), json!("1"), json!(null)] {
@@ -1421,7 +1461,8 @@ fn story(seed: u8, extra: &[u64]) -> String {
             let pause = next.unwrap_or(end).since(bench.now);
             // A timeout somewhere before the deadline.
             if let Some(part) = extra.next() {
-                let at = bench.now + Duration::from_nanos(part.checked_rem(pause.as_nanos() as u64).unwrap_or(0));
+                let at =
+                    bench.now + Duration::from_nanos(part.checked_rem(pause.as_nanos() as u64).unwrap_or(0));
                 if bench.wait.is_none_or(|until| at < until) {
                     let silent = bench.transcript.len();
                     bench.call.handle_input(at, Input::Timeout);

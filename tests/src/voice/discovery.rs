@@ -14,9 +14,9 @@ const LENGTH: usize = 74;
 impl Voice {
     pub(super) fn on_discovery(&mut self, desk: &mut Desk, from: SocketAddr, data: &Bytes) {
         desk.report.discoveries += 1;
-        let leaving = self.is_leaving();
+        let excused = self.has_just_ended(desk);
         let Some(session) = &mut self.session else {
-            if leaving {
+            if excused {
                 return;
             }
             return desk.violation(Rule::Discovery, "a request came before Ready");

@@ -108,7 +108,6 @@ impl Voice {
         desk.send(Service::Voice, connection, text(9, &Value::Null));
         if let Some(session) = &mut self.session {
             session.expires = None;
-            session.deserted = false;
             for (number, message) in missed {
                 session.ledger.sent(desk.now, number);
                 desk.send(Service::Voice, connection, message);

@@ -39,8 +39,6 @@ pub(crate) struct Session {
     pub(crate) spoke: bool,
     /// Whether the UDP path has been silent for too long.
     pub(crate) lapsed: bool,
-    /// Whether it was the client who let the WebSocket go.
-    pub(crate) deserted: bool,
     /// When it is given up, without a WebSocket.
     pub(crate) expires: Option<Timestamp>,
     pub(super) ledger: Ledger,
@@ -63,7 +61,6 @@ impl Session {
             peer: None,
             spoke: false,
             lapsed: false,
-            deserted: false,
             expires: None,
             ledger: Ledger::new(desk.config.tolerance + desk.delay(Service::Voice)),
             first: desk.config.voice_first_seq,
@@ -128,9 +125,10 @@ impl Session {
         self.lapsed = false;
     }
 
-    /// When the UDP path will have been silent for too long, if that matters now.
+    /// When the UDP path will have been silent for too long. Without a WebSocket that does not count yet: the
+    /// client may have given the session up.
     pub(super) fn keepalive_deadline(&self, limit: Duration) -> Option<Timestamp> {
-        (self.keys.is_some() && !self.lapsed && !self.deserted).then(|| self.heard + limit)
+        (self.keys.is_some() && !self.lapsed && self.link.is_some()).then(|| self.heard + limit)
     }
 
     /// Checks a media packet of the client.
