@@ -419,15 +419,17 @@ impl Client {
         match &event {
             gateway::Event::Dispatch(dispatch) => self.on_dispatch(dispatch),
             gateway::Event::Connected { resumed, .. } => {
-                let known = self.user.is_some();
                 self.user = self.shard().and_then(Shard::user).or(self.user);
-                if !resumed && known {
-                    for room in &mut self.rooms {
-                        room.call.handle_new_gateway_session(self.now);
-                    }
+                for room in &mut self.rooms {
+                    room.call.handle_gateway_session(self.now, *resumed);
                 }
                 for (guild, channel) in core::mem::take(&mut self.joins) {
                     self.join(self.now, guild, channel);
+                }
+            }
+            gateway::Event::Disconnected { .. } => {
+                for room in &mut self.rooms {
+                    room.call.handle_gateway_lost(self.now);
                 }
             }
             gateway::Event::Stopped { reason, .. } if *reason != gateway::Stopped::ByUser => {

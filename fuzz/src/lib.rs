@@ -1,1 +1,50 @@
-//! Fuzz targets.
+//! Fuzz targets: functions of bytes that panic if the core breaks a rule.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | [`step`] | what may happen to a machine, as bytes |
+//! | [`message`] | messages that are nearly what Discord sends |
+//! | [`book`] | the names that a machine has in use |
+//! | [`drive`] | a driver that obeys a machine and checks each of its outputs |
+//! | the others | one target each |
+#![forbid(unsafe_code)]
+
+pub mod book;
+mod call;
+mod client;
+mod decrypt;
+mod discovery;
+pub mod drive;
+mod envelope;
+mod gateway;
+pub mod message;
+mod recorder;
+mod rest_error;
+mod rtp;
+pub mod step;
+
+pub use call::call;
+pub use client::client;
+pub use decrypt::decrypt;
+pub use discovery::discovery;
+pub use envelope::envelope;
+pub use gateway::gateway;
+pub use recorder::recorder;
+pub use rest_error::rest_error;
+pub use rtp::rtp;
+
+/// A fuzz target: it panics if the core breaks a rule.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name, which is also that of its binary and of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("call", call),
+    ("client", client),
+    ("decrypt", decrypt),
+    ("discovery", discovery),
+    ("envelope", envelope),
+    ("gateway", gateway),
+    ("recorder", recorder),
+    ("rest_error", rest_error),
+    ("rtp", rtp),
+];

@@ -100,6 +100,11 @@ pub struct Call {
     phase: Phase,
     /// How often op 4 was asked for without an answer.
     asked: u32,
+    gateway_is_lost: bool,
+    /// Whether the call has been live: then it may join this channel, and silence is a passing fault.
+    was_live: bool,
+    /// Resumes tried since the call was live.
+    resumes_tried: u32,
     /// Whether Discord may still answer a leave of ours that came before the second try.
     leaving: bool,
     state: Option<VoiceState>,
@@ -128,6 +133,9 @@ impl Call {
             now: Timestamp::ZERO,
             phase: Phase::Waiting { until: Timestamp::ZERO, resume: false },
             asked: 0,
+            gateway_is_lost: false,
+            was_live: false,
+            resumes_tried: 0,
             leaving: false,
             state: None,
             server: None,
@@ -196,8 +204,8 @@ impl Call {
     /// Takes a VOICE_STATE_UPDATE of the main gateway; those of other users and guilds change nothing.
     pub fn handle_voice_state(&mut self, now: Timestamp, state: &VoiceState) {
         self.tick(now);
-        let ours =
-            state.user_id == self.config.user && state.guild_id.is_none_or(|guild| guild == self.config.guild);
+        let ours = state.user_id == self.config.user
+            && state.guild_id.is_none_or(|guild| guild == self.config.guild);
         if !ours || self.phase == Phase::Ended {
             return;
         }
@@ -327,7 +335,9 @@ impl Call {
     }
 
     fn open(&mut self, resume: bool) {
-        let Some(endpoint) = self.server.as_ref().and_then(|server| server.endpoint.as_deref()) else { return };
+        let Some(endpoint) = self.server.as_ref().and_then(|server| server.endpoint.as_deref()) else {
+            return;
+        };
         let url = url(endpoint);
         let socket = self.scope.socket();
         if self.step(Step::Open(socket, self.now + STEP_LIMIT, resume)) {
@@ -336,7 +346,8 @@ impl Call {
     }
 
     fn on_opened(&mut self) {
-        let (Some(VoiceState { session_id, .. }), Some(VoiceServer { token, .. })) = (&self.state, &self.server)
+        let (Some(VoiceState { session_id, .. }), Some(VoiceServer { token, .. })) =
+            (&self.state, &self.server)
         else {
             return;
         };
@@ -445,7 +456,9 @@ impl Call {
     }
 
     fn on_discovered(&mut self, external: SocketAddr) {
-        let Some(mode) = self.mode.filter(|_| matches!(self.phase, Phase::Discovering { .. })) else { return };
+        let Some(mode) = self.mode.filter(|_| matches!(self.phase, Phase::Discovering { .. })) else {
+            return;
+        };
         let data = SelectProtocolData { address: external.ip(), port: external.port(), mode: mode.name() };
         self.step(Step::Discovered(self.now + STEP_LIMIT));
         self.send(OpCode::SelectProtocol, &SelectProtocol { protocol: "udp", data });
@@ -475,7 +488,10 @@ impl Call {
         }
     }
 
+    /// The call is live.
     fn announce(&mut self, resumed: bool) {
+        self.was_live = true;
+        self.resumes_tried = 0;
         let Some(media) = &self.media else { return };
         if let (Some(mode), Some(external)) = (self.mode, media.external()) {
             let discovery_requests = media.discovery_requests();
@@ -499,7 +515,17 @@ impl Call {
     fn on_timeout(&mut self) {
         if self.phase.deadline().is_some_and(|until| until <= self.now) {
             match self.phase {
-                Phase::Joining { .. } if self.asked >= JOIN_TRIES => self.end(Ended::NoAnswer),
+                Phase::Joining { .. } if self.gateway_is_lost => {
+                    self.step(Step::Join(self.now + JOIN_LIMIT));
+                }
+                Phase::Joining { .. } if self.asked >= JOIN_TRIES => {
+                    self.asked = 0;
+                    if self.was_live {
+                        self.time_out("answer to the request to join");
+                    } else {
+                        self.end(Ended::NoAnswer);
+                    }
+                }
                 Phase::Joining { .. } | Phase::Awaiting { .. } | Phase::Waiting { resume: false, .. } => {
                     self.ask();
                 }
@@ -557,7 +583,8 @@ impl Call {
     /// The connection failed: resume it, if there is a session to resume, or ask for the channel again.
     fn fail(&mut self, reason: Disconnect, action: Action) {
         let has_session = self.media.as_ref().is_some_and(Media::is_keyed);
-        let resume = action == Action::Resume && has_session && self.attempt < RESUME_TRIES;
+        let resume = action == Action::Resume && has_session && self.resumes_tried < RESUME_TRIES;
+        self.resumes_tried += u32::from(resume);
         self.drop_connection(if resume { KEEP_SESSION } else { END_SESSION });
         if action == Action::Await {
             self.drop_media();

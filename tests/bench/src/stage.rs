@@ -1,0 +1,284 @@
+//! The other side: answers whatever a machine asks for at once, until audio can flow.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use sanscord::client::{self, Client};
+use sanscord::entropy::Entropy;
+use sanscord::gateway::{self, Intents, Shard};
+use sanscord::id::{ChannelId, GuildId, UserId};
+use sanscord::machine::{FileReport, Frame, Input, Machine, Output, Response, Scope, SocketId};
+use sanscord::rtp::aead::{Backend, KEY, Mode};
+use sanscord::secret::Token;
+use sanscord::time::Timestamp;
+use sanscord::voice::payload::{VoiceServer, VoiceState};
+use sanscord::voice::{self, Call};
+use serde_json::{Value, json};
+
+/// The guild of every call.
+pub const GUILD: GuildId = GuildId(100);
+/// Its voice channel.
+pub const CHANNEL: ChannelId = ChannelId(200);
+/// Ourselves.
+pub const USER: UserId = UserId(42);
+/// Who speaks.
+pub const SPEAKER: UserId = UserId(43);
+/// The speaker's SSRC.
+pub const SPEAKER_SSRC: u32 = 2002;
+/// The key of every call.
+pub const KEY_BYTES: [u8; KEY] = [201; KEY];
+
+const OWN_SSRC: u32 = 1001;
+const GATEWAY: &str = "wss://gateway.test";
+const VOICE: &str = "voice.test:2048";
+const START: Timestamp = Timestamp::from_millis(1000);
+
+/// What a machine sent, and what it appended to files.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Traffic {
+    /// Messages on the main gateway.
+    pub gateway: u64,
+    /// Messages on the voice gateway.
+    pub voice: u64,
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Appends to files.
+    pub appends: u64,
+}
+
+/// Discord and the operating system, as far as one machine meets them.
+#[derive(Debug, Default)]
+pub struct Peer {
+    gateway: Option<SocketId>,
+    udp: Option<SocketId>,
+    mode: &'static str,
+    seq: u64,
+    answers: VecDeque<Answer>,
+    /// What came so far.
+    pub traffic: Traffic,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Input(Input),
+    Datagram(SocketId, Vec<u8>),
+}
+
+impl Peer {
+    /// A peer whose voice server offers this mode only.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        Self { mode: mode.name(), ..Self::default() }
+    }
+
+    /// The UDP socket that the machine opened last.
+    #[must_use]
+    pub const fn udp(&self) -> Option<SocketId> {
+        self.udp
+    }
+
+    /// Performs and answers what the machine asks for, until it rests. Answers with its deadline.
+    pub fn settle<M: Machine>(&mut self, now: Timestamp, machine: &mut M) -> Option<Timestamp> {
+        loop {
+            match machine.poll_output() {
+                Output::Wait(deadline) => match self.answers.pop_front() {
+                    Some(Answer::Input(input)) => machine.handle_input(now, input),
+                    Some(Answer::Datagram(socket, mut data)) => {
+                        machine.handle_datagram(now, socket, &mut data);
+                    }
+                    None => return deadline,
+                },
+                output => self.take(output),
+            }
+        }
+    }
+
+    fn take<E>(&mut self, output: Output<E>) {
+        match output {
+            Output::OpenWebSocket { socket, url } => {
+                self.input(Input::Opened(socket));
+                if url.starts_with(GATEWAY) {
+                    self.gateway = Some(socket);
+                    self.frame(socket, &json!({"op": 10, "d": {"heartbeat_interval": 41_250}}));
+                } else {
+                    self.frame(socket, &json!({"op": 8, "d": {"v": 8, "heartbeat_interval": 41_250.0}}));
+                }
+            }
+            Output::OpenUdp { socket, .. } => {
+                self.udp = Some(socket);
+                self.input(Input::Opened(socket));
+            }
+            Output::SendFrame(socket, Frame::Text(text) | Frame::Binary(text)) => {
+                let message: Value = serde_json::from_slice(&text).unwrap_or_default();
+                if self.gateway == Some(socket) {
+                    self.traffic.gateway += 1;
+                    self.on_gateway(socket, &message);
+                } else {
+                    self.traffic.voice += 1;
+                    self.on_voice(socket, &message);
+                }
+            }
+            Output::SendDatagram(socket, data) => {
+                self.traffic.datagrams += 1;
+                if data.len() == DISCOVERY {
+                    self.answers.push_back(Answer::Datagram(socket, discovered()));
+                }
+            }
+            Output::SendRequest(request, _) => {
+                let bot = json!({"url": GATEWAY, "shards": 1, "session_start_limit":
+                    {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}});
+                let body = Bytes::from(bot.to_string());
+                self.input(Input::Response(request, Ok(Response { status: 200, headers: Vec::new(), body })));
+            }
+            Output::Append(..) => self.traffic.appends += 1,
+            Output::CloseFile(file) => self.input(Input::File(file, FileReport::Closed)),
+            Output::Close(..) | Output::OpenFile { .. } | Output::Event(_) | Output::Wait(_) => {}
+        }
+    }
+
+    fn on_gateway(&mut self, socket: SocketId, message: &Value) {
+        match message["op"].as_u64() {
+            Some(1) => self.frame(socket, &json!({"op": 11})),
+            Some(2) => self.dispatch(socket, "READY", &json!({"v": 10, "user": {"id": USER},
+                "session_id": "session", "resume_gateway_url": GATEWAY})),
+            Some(4) if !message["d"]["channel_id"].is_null() => {
+                self.dispatch(socket, "VOICE_STATE_UPDATE", &json!({"guild_id": GUILD,
+                    "channel_id": CHANNEL, "user_id": USER, "session_id": "voice-session"}));
+                self.dispatch(socket, "VOICE_SERVER_UPDATE", &json!({"guild_id": GUILD,
+                    "endpoint": VOICE, "token": "voice-token"}));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_voice(&mut self, socket: SocketId, message: &Value) {
+        match message["op"].as_u64() {
+            Some(0) => self.frame(socket, &json!({"op": 2, "d": {"ssrc": OWN_SSRC, "ip": "192.0.2.9",
+                "port": 50_004, "modes": [self.mode]}})),
+            Some(1) => {
+                self.frame(socket, &json!({"op": 4, "d": {"mode": self.mode, "secret_key": KEY_BYTES,
+                    "dave_protocol_version": 0}}));
+                self.frame(socket, &json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC,
+                    "user_id": SPEAKER}}));
+            }
+            Some(3) => self.frame(socket, &json!({"op": 6, "d": {"t": message["d"]["t"]}})),
+            _ => {}
+        }
+    }
+
+    fn dispatch(&mut self, socket: SocketId, name: &str, d: &Value) {
+        self.seq += 1;
+        self.frame(socket, &json!({"t": name, "s": self.seq, "op": 0, "d": d}));
+    }
+
+    fn frame(&mut self, socket: SocketId, message: &Value) {
+        self.input(Input::Frame(socket, Frame::Text(message.to_string().into())));
+    }
+
+    fn input(&mut self, input: Input) {
+        self.answers.push_back(Answer::Input(input));
+    }
+}
+
+/// Length of an IP discovery packet in bytes.
+const DISCOVERY: usize = 74;
+
+fn discovered() -> Vec<u8> {
+    let mut packet = vec![0; DISCOVERY];
+    packet[..4].copy_from_slice(&[0, 2, 0, 70]);
+    packet[4..8].copy_from_slice(&OWN_SSRC.to_be_bytes());
+    packet[8..19].copy_from_slice(b"203.0.113.7");
+    packet[72..].copy_from_slice(&60_001_u16.to_be_bytes());
+    packet
+}
+
+/// A machine in which all handshakes are done, and its peer.
+#[derive(Debug)]
+pub struct Staged<M> {
+    /// The machine.
+    pub machine: M,
+    /// Its peer.
+    pub peer: Peer,
+    /// The machine's clock.
+    pub now: Timestamp,
+}
+
+impl<M> Staged<M> {
+    /// The UDP socket of the call.
+    ///
+    /// # Panics
+    /// If the machine has none.
+    #[must_use]
+    pub fn udp(&self) -> SocketId {
+        self.peer.udp().expect("a call")
+    }
+}
+
+/// A shard in session.
+///
+/// # Panics
+/// If it does not come about.
+#[must_use]
+pub fn shard() -> Staged<Shard> {
+    let config = gateway::Config {
+        token: Token::new("token"),
+        intents: Intents::GUILDS,
+        url: GATEWAY.into(),
+        shard: None,
+        attempts: None,
+    };
+    let mut machine = Shard::new(config, None, Scope::new(1), Entropy::new([7; 32]));
+    let mut peer = Peer::new(Mode::AeadAes256GcmRtpsize);
+    machine.handle_input(START, Input::Timeout);
+    peer.settle(START, &mut machine);
+    assert!(machine.session().is_some(), "{:?}", machine.phase());
+    Staged { machine, peer, now: START }
+}
+
+/// A call in which audio flows, and the speaker is known.
+///
+/// # Panics
+/// If it does not come about.
+#[must_use]
+pub fn call(backend: Backend, mode: Mode) -> Staged<Call> {
+    let mut config = voice::Config::new(GUILD, CHANNEL, USER);
+    config.backend = backend;
+    let mut machine = Call::new(config, Scope::new(1), Entropy::new([7; 32]));
+    let mut peer = Peer::new(mode);
+    machine.handle_input(START, Input::Timeout);
+    peer.settle(START, &mut machine);
+    let state = VoiceState {
+        guild_id: Some(GUILD),
+        channel_id: Some(CHANNEL),
+        user_id: USER,
+        session_id: "voice-session".into(),
+    };
+    machine.handle_voice_state(START, &state);
+    let server = VoiceServer { token: "voice-token".into(), guild_id: GUILD, endpoint: Some(VOICE.into()) };
+    machine.handle_voice_server(START, &server);
+    peer.settle(START, &mut machine);
+    assert!(matches!(machine.phase(), voice::phase::Phase::Live { .. }), "{:?}", machine.phase());
+    Staged { machine, peer, now: START }
+}
+
+/// A client in one call, in which audio flows and the speaker is known; recording, if `record`.
+///
+/// # Panics
+/// If it does not come about.
+#[must_use]
+pub fn client(backend: Backend, mode: Mode, record: bool) -> Staged<Client> {
+    let mut config = client::Config::new(Token::new("token"));
+    config.backend = backend;
+    let mut machine = Client::new(config, [7; 32]);
+    let mut peer = Peer::new(mode);
+    machine.join(START, GUILD, CHANNEL);
+    if record {
+        machine.record(START, GUILD, "recordings");
+    }
+    machine.handle_input(START, Input::Timeout);
+    peer.settle(START, &mut machine);
+    let phase = machine.call(GUILD).map(Call::phase);
+    assert!(matches!(phase, Some(voice::phase::Phase::Live { .. })), "{phase:?}");
+    assert_eq!(machine.recording(GUILD).is_some(), record);
+    Staged { machine, peer, now: START }
+}
