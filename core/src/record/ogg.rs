@@ -38,7 +38,7 @@ pub const MAX_PACKET: usize = SEGMENT * SEGMENTS - 1;
 pub struct PageWriter {
     serial: u32,
     page: u32,
-    /// Samples of all packets taken, pre-skip included.
+    /// Samples of all packets taken, pre-skip included, less what the last page cuts.
     samples: u64,
     segments: Vec<u8>,
     body: Vec<u8>,
@@ -77,7 +77,7 @@ impl PageWriter {
         (writer, pages.into())
     }
 
-    /// Samples of all packets taken.
+    /// Samples of all packets taken, less what [`PageWriter::finish`] cut.
     #[must_use]
     pub const fn samples(&self) -> u64 {
         self.samples
@@ -115,7 +115,8 @@ impl PageWriter {
     /// The last page. Playback ends `cut` samples before the end of the last packet.
     pub fn finish(&mut self, cut: u64) -> Bytes {
         let mut page = Vec::new();
-        self.write(LAST_PAGE, self.samples.saturating_sub(cut), &mut page);
+        self.samples = self.samples.saturating_sub(cut);
+        self.write(LAST_PAGE, self.samples, &mut page);
         page.into()
     }
 

@@ -1,6 +1,7 @@
 //! One speaker's track: packets in any order in, Ogg pages on the call's timeline out.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 
 use bytes::Bytes;
 
@@ -147,11 +148,12 @@ impl Track {
             self.write(arrival, 0, sink);
             self.release(sink);
         } else if ahead < 0x8000 {
-            let opus = Bytes::copy_from_slice(arrival.opus);
-            let held = Held { at: arrival.at, timestamp: arrival.timestamp, opus };
-            if self.held.insert(self.next + u64::from(ahead), held).is_some() {
+            let Entry::Vacant(entry) = self.held.entry(self.next + u64::from(ahead)) else {
                 self.counters.late += 1;
-            }
+                return;
+            };
+            let opus = Bytes::copy_from_slice(arrival.opus);
+            entry.insert(Held { at: arrival.at, timestamp: arrival.timestamp, opus });
             if self.held.len() > MAX_HELD {
                 self.skip_gap(sink);
                 self.release(sink);
@@ -221,18 +223,16 @@ impl Track {
             return;
         }
         let samples = opus::duration(arrival.opus).unwrap_or_default();
-        let clock = position(arrival.at);
-        let by_rtp = anchor
-            .position
-            .saturating_add_signed(i64::from(arrival.timestamp.wrapping_sub(anchor.timestamp) as i32));
-        let spurt = arrival.at.saturating_sub(anchor.last) >= SPURT;
-        let tolerance = if spurt { SPURT_TOLERANCE } else { TOLERANCE };
-        let place = if by_rtp.abs_diff(clock) <= tolerance {
-            by_rtp
-        } else {
+        // What others overtook was sent before they came: its delay says nothing about the sender's clock.
+        let at = self.held.values().map(|held| held.at).fold(arrival.at, Duration::min);
+        let clock = position(at);
+        let elapsed = i64::from(arrival.timestamp.wrapping_sub(anchor.timestamp) as i32);
+        let tolerance = if at.saturating_sub(anchor.last) >= SPURT { SPURT_TOLERANCE } else { TOLERANCE };
+        let by_rtp = anchor.position.checked_add_signed(elapsed);
+        let place = by_rtp.filter(|place| place.abs_diff(clock) <= tolerance).unwrap_or_else(|| {
             self.counters.anchored += 1;
             clock
-        };
+        });
         self.fill(place, missing, arrival, sink);
         // What cannot go back in time goes on where the file is, and the spurt after it keeps its distances.
         // The rounding to the grain does not count, so that it does not add up.
@@ -249,7 +249,7 @@ impl Track {
         }
         anchor.timestamp = arrival.timestamp;
         anchor.position = place;
-        anchor.last = arrival.at;
+        anchor.last = at;
         self.anchor = Some(anchor);
         if self.writer.waiting() >= PAGE_PACKETS {
             self.flush(sink);

@@ -269,16 +269,32 @@ impl Call {
         self.open_if_ready();
     }
 
-    /// The main gateway has started a new session, with which voice sessions end too.
-    pub fn handle_new_gateway_session(&mut self, now: Timestamp) {
+    /// The main gateway has lost its connection: it answers nothing until it is back.
+    pub fn handle_gateway_lost(&mut self, now: Timestamp) {
         self.tick(now);
-        if !matches!(self.phase, Phase::Ended | Phase::Waiting { resume: false, .. }) {
-            self.drop_connection(END_SESSION);
-            self.drop_media();
-            let next = Next::Rejoin(Duration::ZERO);
-            self.out.event(Event::Disconnected { reason: Disconnect::NewGatewaySession, next });
-            self.asked = 0;
-            self.ask();
+        self.gateway_is_lost = true;
+    }
+
+    /// The main gateway is in session again. Unless it resumed, the voice session has ended with the old one.
+    pub fn handle_gateway_session(&mut self, now: Timestamp, resumed: bool) {
+        self.tick(now);
+        self.gateway_is_lost = false;
+        match self.phase {
+            Phase::Ended | Phase::Waiting { resume: false, .. } => {}
+            Phase::Joining { .. } => {
+                // What was asked may have gone down with the connection.
+                self.asked = 0;
+                self.ask();
+            }
+            _ if resumed => {}
+            _ => {
+                self.drop_connection(END_SESSION);
+                self.drop_media();
+                let next = Next::Rejoin(Duration::ZERO);
+                self.out.event(Event::Disconnected { reason: Disconnect::NewGatewaySession, next });
+                self.asked = 0;
+                self.ask();
+            }
         }
     }
 

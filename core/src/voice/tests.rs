@@ -1088,7 +1088,7 @@ fn a_new_gateway_session_asks_for_the_channel_again() {
         let closes =
             [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
         let closes = Vec::from_iter(closes);
-        bench.call.handle_new_gateway_session(bench.now);
+        bench.call.handle_gateway_session(bench.now, false);
         bench.drain();
         assert!(matches!(
             bench.disconnects()[..],
@@ -1108,7 +1108,7 @@ fn what_the_gateway_lost_of_a_join_does_not_count_as_a_try() {
     for _ in 0..5 {
         bench.pass(secs(9));
         bench.clear();
-        bench.call.handle_new_gateway_session(bench.now);
+        bench.call.handle_gateway_session(bench.now, false);
         bench.drain();
         assert_eq!(bench.asked, [Some(CHANNEL)]);
     }
@@ -1137,7 +1137,7 @@ fn nothing_follows_the_end() {
             bench.state(None);
             bench.join();
             bench.server_of(GUILD, None, "none");
-            bench.call.handle_new_gateway_session(bench.now);
+            bench.call.handle_gateway_session(bench.now, false);
             bench.call.handle_gateway_stopped(bench.now);
             bench.call.leave(bench.now);
             bench.timeout();
