@@ -20,9 +20,7 @@ pub fn decrypt(data: &[u8]) {
     let Some((header, payload)) = rest.split_at_checked(12) else { return };
     let Ok(parsed) = Header::parse(header) else { return };
     let header = Header { padding: false, ..parsed };
-    if header.clear == header.to_bytes().len() {
-        changed(mode, &header, payload, flip, usize::from(cut));
-    }
+    changed(mode, &header, payload, flip, usize::from(cut));
 }
 
 fn hostile(mode: Mode, packet: &[u8]) {

@@ -1118,6 +1118,66 @@ fn what_the_gateway_lost_of_a_join_does_not_count_as_a_try() {
 }
 
 #[test]
+fn a_join_waits_while_the_gateway_is_away() {
+    for resumed in [true, false] {
+        let mut bench = Bench::new(config());
+        bench.pass(secs(4));
+        bench.call.handle_gateway_lost(bench.now);
+        bench.pass(secs(3600));
+        assert_eq!((bench.asked.as_slice(), bench.events.len()), (&[Some(CHANNEL)][..], 0));
+        bench.call.handle_gateway_session(bench.now, resumed);
+        bench.drain();
+        assert_eq!(bench.asked, [Some(CHANNEL); 2], "what was asked may be lost");
+        bench.pass(secs(10));
+        assert_eq!(bench.asked[2..], [None, Some(CHANNEL)], "with the gateway there, silence is an answer");
+        for step in HANDSHAKE {
+            step(&mut bench);
+        }
+        assert!(bench.connected());
+    }
+}
+
+#[test]
+fn a_gateway_session_that_goes_on_leaves_the_call_alone() {
+    for steps in 1..=HANDSHAKE.len() {
+        let mut bench = Bench::after(steps);
+        let phase = bench.call.phase();
+        bench.call.handle_gateway_lost(bench.now);
+        bench.call.handle_gateway_session(bench.now, true);
+        bench.drain();
+        assert_eq!(bench.call.phase(), phase);
+        assert!(bench.events.is_empty() && bench.asked.is_empty() && bench.closes.is_empty());
+    }
+}
+
+#[test]
+fn a_call_that_was_live_goes_on_asking() {
+    let awaiting = "answer to the request to join";
+    let mut bench = Bench::live();
+    bench.by_peer(4006);
+    for _ in 0..5 {
+        bench.clear();
+        bench.sleep_until(|bench| !bench.disconnects().is_empty());
+        assert_eq!(bench.asked, [Some(CHANNEL), None, Some(CHANNEL)]);
+        let [(reason, Next::Rejoin(_))] = bench.disconnects()[..] else { panic!("{:?}", bench.events) };
+        assert_eq!(*reason, Disconnect::TimedOut { awaiting });
+    }
+    bench.sleep();
+    for step in HANDSHAKE {
+        step(&mut bench);
+    }
+    assert!(bench.connected());
+    let mut bounded = Bench::new(Config { attempts: Some(3), ..config() });
+    for step in HANDSHAKE {
+        step(&mut bounded);
+    }
+    bounded.by_peer(4006);
+    bounded.sleep_until(|bench| bench.call.is_finished());
+    let Ended::GaveUp { reason } = bounded.ended() else { panic!("{:?}", bounded.events) };
+    assert_eq!(**reason, Disconnect::TimedOut { awaiting });
+}
+
+#[test]
 fn nothing_follows_the_end() {
     let ends: [(fn(&mut Bench), bool); 2] = [
         (|bench| bench.call.leave(bench.now), true),
@@ -1138,6 +1198,7 @@ fn nothing_follows_the_end() {
             bench.join();
             bench.server_of(GUILD, None, "none");
             bench.call.handle_gateway_session(bench.now, false);
+            bench.call.handle_gateway_session(bench.now, true);
             bench.call.handle_gateway_stopped(bench.now);
             bench.call.leave(bench.now);
             bench.timeout();
@@ -1282,9 +1343,10 @@ fn our_own_speaking_is_no_news() {
     assert!(bench.events.is_empty());
     bench.message(&json!({"op": 11, "d": {"user_ids": ["43", "44"]}}));
     bench.message(&json!({"op": 13, "d": {"user_id": "44"}}));
-    assert!(
-        matches!(&bench.events[..], [Event::Joined(users), Event::Left(UserId(44))] if users[..] == [UserId(43), UserId(44)])
-    );
+    let [Event::Joined(users), Event::Left(UserId(44))] = &bench.events[..] else {
+        panic!("{:?}", bench.events)
+    };
+    assert_eq!(users[..], [UserId(43), UserId(44)]);
 }
 
 #[test]
