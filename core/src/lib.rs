@@ -1,5 +1,60 @@
-//! Discord's protocols as pure state machines.
+//! Discord's gateway, voice and REST protocols as pure state machines, without IO.
+//!
+//! A [`Machine`](machine::Machine) takes what happened ([`Input`](machine::Input): a WebSocket message, a datagram,
+//! an HTTP response, the time) and says what to do next ([`Output`](machine::Output): open, send, close, write, wait,
+//! tell the user). It asks nobody: time comes in as a [`Timestamp`](time::Timestamp), randomness as a seed. The
+//! same seed and the same inputs give the same outputs.
+//!
+//! The crates `sanscord-tokio`, `sanscord-smol` and `sanscord-blocking` drive any machine on their runtime. Whoever
+//! has an event loop of their own drives it themselves:
+//!
+//! 1. Make the machine, and hand it [`Input::Timeout`](machine::Input::Timeout) with the time.
+//! 2. Call [`poll_output`](machine::Machine::poll_output) and do what it says, until it says
+//!    [`Wait`](machine::Output::Wait).
+//! 3. If the machine [is finished](machine::Machine::is_finished), stop.
+//! 4. Sleep until the time that `Wait` named, or until something arrives, whichever is first.
+//! 5. Hand in what arrived, or `Input::Timeout`: datagrams by
+//!    [`handle_datagram`](machine::Machine::handle_datagram), everything else by
+//!    [`handle_input`](machine::Machine::handle_input).
+//! 6. Go on with 2.
+//!
+//! Any order of calls is legal, and the user's commands may come at any time between them; only after
+//! [`Wait`](machine::Output::Wait) is it known how long nothing is due.
+//!
+//! # Methods
+//!
+//! | kind | what it does |
+//! |---|---|
+//! | getters (`phase`, `session`, `counters`) | show the state; change nothing |
+//! | `handle_*` | take in a fact; never fail |
+//! | commands (`join`, `record`, `stop`) | the user's wishes; fail only for the user's own mistakes |
+//! | `poll_output` | what to do |
+//!
+//! # Parts
+//!
+//! | module | machine | subject |
+//! |---|---|---|
+//! | [`client`] | [`Client`](client::Client) | a shard, its calls and their recordings together |
+//! | [`gateway`] | [`Shard`](gateway::Shard) | the main gateway |
+//! | [`voice`] | [`Call`](voice::Call) | a voice call: voice gateway, IP discovery, media |
+//! | [`record`] | [`Recorder`](record::Recorder) | audio packets to Ogg Opus files |
+//! | [`rtp`] | | RTP and its encryption |
+//! | [`rest`] | | requests as values |
+//!
+//! # Promises
+//!
+//! No call panics, whatever a peer sends. Every queue, buffer and map has a bound, named where it is declared. No
+//! token or key shows in a `Debug` output. There is no `unsafe` code.
+//!
+//! # Features
+//!
+//! * `ring` (default): AES-256-GCM and ChaCha20-Poly1305 by the crate ring. Without it, and beside it, there is a
+//!   backend in pure Rust.
+//!
+//! The crate is `no_std` with `alloc`.
+
 #![no_std]
+
 extern crate alloc;
 #[cfg(test)]
 extern crate std;

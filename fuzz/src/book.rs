@@ -35,6 +35,12 @@ pub struct Book {
 }
 
 impl Book {
+    /// A machine that has named nothing yet. `keep` says whether to keep what it writes to files.
+    #[must_use]
+    pub fn new(keep: bool) -> Self {
+        Self { written: keep.then(BTreeMap::new), ..Self::default() }
+    }
+
     /// Notes what the machine asks for.
     pub fn output<E>(&mut self, output: &Output<E>) {
         match output {
@@ -102,9 +108,8 @@ impl Book {
         let closed = |socket: u8, closed: Closed| {
             pick(&self.sockets(), socket).map(|socket| Input::Closed(socket, closed))
         };
-        let datagram = |socket: u8, data: Vec<u8>| {
-            pick(&self.udp, socket).map(|socket| Arrival::Datagram(socket, data))
-        };
+        let datagram =
+            |socket: u8, data: Vec<u8>| pick(&self.udp, socket).map(|socket| Arrival::Datagram(socket, data));
         let input = match step {
             Step::Tick => Some(Input::Timeout),
             Step::Opened(socket) => pick(&self.opening, *socket).map(|(socket, _)| Input::Opened(socket)),
@@ -156,7 +161,9 @@ impl Book {
                     let opening: Vec<SocketId> = self.opening.iter().map(|(socket, _)| *socket).collect();
                     Step::Opened(find(&opening, socket)?)
                 }
-                Input::Frame(socket, Frame::Text(data)) => Step::Text(find(&self.web, socket)?, data.to_vec()),
+                Input::Frame(socket, Frame::Text(data)) => {
+                    Step::Text(find(&self.web, socket)?, data.to_vec())
+                }
                 Input::Frame(socket, Frame::Binary(data)) => {
                     Step::Binary(find(&self.web, socket)?, data.to_vec())
                 }

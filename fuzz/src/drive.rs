@@ -33,9 +33,9 @@ pub struct Drive<M: Machine> {
 impl<M: Machine> Drive<M> {
     /// Takes a machine and lets it begin. Keeps what it writes to files if `keep` says so.
     pub fn new(machine: M, keep: bool) -> Self {
-        let book = Book { written: keep.then(Default::default), ..Book::default() };
-        let (events, ledger) = (Vec::new(), Ledger::default());
-        let mut drive = Self { machine, events, book, now: Timestamp::ZERO, wait: None, ledger };
+        let (now, ledger) = (Timestamp::ZERO, Ledger::default());
+        let book = Book::new(keep);
+        let mut drive = Self { machine, events: Vec::new(), book, now, wait: None, ledger };
         drive.drain();
         drive.step(&Step::Tick);
         drive

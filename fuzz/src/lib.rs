@@ -11,7 +11,7 @@
 
 pub mod book;
 mod call;
-mod client;
+pub mod client;
 mod decrypt;
 mod discovery;
 pub mod drive;

@@ -118,7 +118,8 @@ fn gateway(kind: u8, number: u64) -> Value {
             let user = if choice & 4 == 0 { BOT } else { UserId(5) };
             let channel = (choice & 3 != 3).then_some(channel(choice & 3));
             let session = format!("session {}", choice >> 3);
-            let state = json!({"guild_id": GUILD, "channel_id": channel, "user_id": user, "session_id": session});
+            let state =
+                json!({"guild_id": GUILD, "channel_id": channel, "user_id": user, "session_id": session});
             dispatch("VOICE_STATE_UPDATE", state)
         }
         "VOICE_SERVER_UPDATE" => {
@@ -153,7 +154,8 @@ fn voice(kind: u8, number: u64) -> Value {
     match VOICE[usize::from(kind) % VOICE.len()] {
         "Hello" => json!({"op": 8, "d": {"v": 8, "heartbeat_interval": number}}),
         "Ready" => {
-            let ready = json!({"ssrc": number, "ip": "198.51.100.1", "port": 50_000, "modes": [mode(number)]});
+            let ready =
+                json!({"ssrc": number, "ip": "198.51.100.1", "port": 50_000, "modes": [mode(number)]});
             json!({"op": 2, "d": ready})
         }
         "Session Description" => {

@@ -75,7 +75,10 @@ fn check(drive: &Drive<Recorder>, recording: &Recording) {
         assert!(read.packets >= track.counters.packets, "{} of {:?}", read.packets, track.counters);
         assert_eq!(read.complete, track.failed.is_none());
         if read.complete {
-            assert!(read.played >= recording.length.as_nanos() * 48 / 1_000_000, "shorter than the recording");
+            assert!(
+                read.played >= recording.length.as_nanos() * 48 / 1_000_000,
+                "shorter than the recording"
+            );
             lengths.push(read.played);
         }
     }

@@ -140,13 +140,19 @@ impl Config {
 }
 
 impl Default for Config {
-    /// The demonstration: two speakers, chatter, heartbeats every five seconds, a gateway that is cut after
+    /// The demonstration: two speakers, some loss, reordering, duplicates and forgeries, chatter, heartbeats every five seconds, a gateway that is cut after
     /// three seconds of the call and a voice gateway that is cut after five.
     fn default() -> Self {
         Self {
             heartbeat_interval: Duration::from_secs(5),
             chatter: Some(Duration::from_millis(700)),
             speakers: Self::speakers(),
+            media: MediaFaults {
+                loss: 0.02,
+                reorder: 0.03,
+                duplicate: 0.02,
+                hostile: Some(Duration::from_millis(700)),
+            },
             script: vec![
                 (Duration::from_secs(3), Action::CutGateway),
                 (Duration::from_secs(5), Action::CutVoice),

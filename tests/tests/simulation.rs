@@ -232,12 +232,6 @@ fn rough_world(seed: u64) -> (Sim, &'static [Rule]) {
     ];
     let config = config::Config {
         script,
-        media: MediaFaults {
-            loss: 0.03,
-            reorder: 0.03,
-            duplicate: 0.02,
-            hostile: Some(Duration::from_millis(700)),
-        },
         ..config::Config::default()
     };
     let mut world = world(config, LinkConfig::rough(), seed);

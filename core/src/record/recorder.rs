@@ -77,6 +77,7 @@ struct Open {
     file: FileId,
     path: Box<str>,
     track: Track,
+    deadline: Timestamp,
     state: State,
 }
 
@@ -105,6 +106,8 @@ pub struct Recorder {
     dropped: u64,
     stopped: Option<Timestamp>,
     finished: bool,
+    /// The soonest of the tracks' deadlines, sought anew only when one has changed: packets are many.
+    deadline: Option<Timestamp>,
     out: Outbox<Event>,
 }
 
@@ -133,6 +136,7 @@ impl Recorder {
             dropped: 0,
             stopped: None,
             finished: false,
+            deadline: None,
             out: Outbox::new(),
         }
     }
@@ -173,7 +177,17 @@ impl Recorder {
         }
         if let Some(open) = self.tracks.get_mut(&user).filter(|open| open.state == State::Recording) {
             open.track.push(arrival, &mut Pages { file: open.file, out: &mut self.out });
+            let deadline = self.start + open.track.deadline();
+            if deadline != open.deadline {
+                open.deadline = deadline;
+                self.seek_deadline();
+            }
         }
+    }
+
+    fn seek_deadline(&mut self) {
+        let recording = self.tracks.values().filter(|open| open.state == State::Recording);
+        self.deadline = recording.map(|open| open.deadline).min();
     }
 
     fn open(&mut self, user: UserId, arrival: &Arrival<'_>) -> bool {
@@ -188,7 +202,9 @@ impl Recorder {
         self.out.push(Output::OpenFile { file, path: path.clone() });
         self.out.push(Output::Append(file, head));
         self.out.event(Event::TrackOpened { user, path: path.clone() });
-        self.tracks.insert(user, Open { file, path, track, state: State::Recording });
+        let deadline = self.start + track.deadline();
+        self.tracks.insert(user, Open { file, path, track, deadline, state: State::Recording });
+        self.seek_deadline();
         true
     }
 
@@ -221,6 +237,7 @@ impl Recorder {
             open.state = State::Closing;
             self.out.push(Output::CloseFile(open.file));
         }
+        self.seek_deadline();
         self.finish_if_closed();
     }
 
@@ -232,6 +249,7 @@ impl Recorder {
                 open.state = State::Failed(reason.clone());
                 let path = open.path.clone();
                 self.out.event(Event::TrackFailed { user, path, reason });
+                self.seek_deadline();
             }
             _ => {}
         }
@@ -269,10 +287,12 @@ impl Machine for Recorder {
             Input::Timeout => {
                 let at = self.now.since(self.start);
                 for open in self.tracks.values_mut().filter(|open| open.state == State::Recording) {
-                    if open.track.deadline() <= at {
+                    if open.deadline <= self.now {
                         open.track.due(at, &mut Pages { file: open.file, out: &mut self.out });
+                        open.deadline = self.start + open.track.deadline();
                     }
                 }
+                self.seek_deadline();
             }
             Input::File(file, report) => self.on_file(file, report),
             Input::Opened(_) | Input::Frame(..) | Input::Closed(..) | Input::Response(..) => {}
@@ -280,12 +300,7 @@ impl Machine for Recorder {
     }
 
     fn poll_output(&mut self) -> Output<Event> {
-        if let Some(output) = self.out.pop() {
-            return output;
-        }
-        let recording = self.tracks.values().filter(|open| open.state == State::Recording);
-        let deadline = recording.map(|open| self.start + open.track.deadline()).min();
-        Output::Wait(deadline)
+        self.out.pop().unwrap_or(Output::Wait(self.deadline))
     }
 
     fn is_finished(&self) -> bool {

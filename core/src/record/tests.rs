@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use std::io::Cursor;
 
@@ -550,7 +549,7 @@ fn another_ssrc_of_the_speaker_goes_on_in_the_same_file() {
         bench.take(
             ALICE,
             SSRC + 1,
-            number.wrapping_mul(1).wrapping_add(40_000),
+            number.wrapping_add(40_000),
             u32::from(number) * 960 + 77,
             &packet(number),
         );
@@ -892,8 +891,8 @@ fn fates(longest: u16) -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 500)
 }
 
-/// What arrives of 500 packets, one each 20 ms from the first second on, in the order in which it does: number
-/// and time in milliseconds.
+/// What arrives of 500 packets, one each 20 ms from the first second on, in the order in which it does: time
+/// in milliseconds, and number.
 fn arrivals(fates: &[Fate]) -> Vec<(u64, u16)> {
     let mut arrivals = Vec::new();
     for (number, fate) in (0..).zip(fates).filter(|(_, fate)| !fate.lost) {
@@ -960,7 +959,8 @@ proptest! {
     #[test]
     fn any_packets_at_any_time_are_borne(
         inputs in prop::collection::vec(
-            (0..3_u64, 0..3_u32, any::<u16>(), any::<u32>(), 0..3000_u64, prop::collection::vec(any::<u8>(), 0..40)),
+            (0..3_u64, 0..3_u32, any::<u16>(), any::<u32>(), 0..3000_u64,
+             prop::collection::vec(any::<u8>(), 0..40)),
             1..200
         )
     ) {
@@ -996,9 +996,4 @@ fn the_same_packets_make_the_same_bytes() {
         record(&arrivals, (65_000, u32::MAX - 5), 8000).file(ALICE).bytes.clone()
     };
     assert_eq!(bytes(), bytes());
-    let mut said = String::new();
-    for event in &Bench::new().events {
-        said += &format!("{event:?}");
-    }
-    assert!(said.is_empty());
 }

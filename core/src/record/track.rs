@@ -177,10 +177,12 @@ impl Track {
             self.skip_gap(sink);
             self.release(sink);
         }
-        if at >= time(self.covered()) + PAD_BEHIND {
+        let silent = at >= time(self.covered()) + PAD_BEHIND;
+        if silent {
             self.fill_silence(self.sample(position(at.saturating_sub(PAD_UP_TO))), at, sink);
         }
-        if self.oldest_unwritten.is_some_and(|oldest| oldest + PAGE_WAIT <= at) {
+        // The page of a silent track has nothing to wait for.
+        if silent || self.oldest_unwritten.is_some_and(|oldest| oldest + PAGE_WAIT <= at) {
             self.flush(sink);
         }
     }
@@ -332,8 +334,8 @@ impl Track {
 
 /// The sample at a time since the recording's start.
 pub(super) fn position(at: Duration) -> u64 {
-    // 584 years of nanoseconds times 48 fit into 128 bits.
-    (at.as_nanos() * u128::from(RATE) / 1_000_000_000) as u64
+    // The clock ends after 584 years: no product gets near 64 bits.
+    at.as_secs() * RATE + u64::from(at.subsec_nanos()) * RATE / 1_000_000_000
 }
 
 /// The time of a sample.

@@ -15,7 +15,7 @@ fn main() {
         row("Shard in session", stage::shard()),
         row("Call, live", stage::call(Backend::default(), MODE)),
         row("Recorder, one silent track", recorder()),
-        row("Client in one call", stage::client(Backend::default(), MODE, false)),
+        row("Client in one call", stage::client(Backend::default(), MODE, 1, false)),
     ];
     let head = [
         "machine",
@@ -52,5 +52,8 @@ fn row<M: Machine>(name: &str, staged: Staged<M>) -> Vec<String> {
         idle += u64::from(peer.traffic == before);
     }
     let Traffic { gateway, voice, datagrams, appends } = peer.traffic;
-    [name.to_owned()].into_iter().chain([wakes, gateway, voice, datagrams, appends, idle].map(|n| n.to_string())).collect()
+    [name.to_owned()]
+        .into_iter()
+        .chain([wakes, gateway, voice, datagrams, appends, idle].map(|n| n.to_string()))
+        .collect()
 }

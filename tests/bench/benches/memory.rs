@@ -12,7 +12,7 @@ use sanscord::time::Timestamp;
 use sanscord::voice::{self, Call};
 use sanscord_bench::measure::print_table;
 use sanscord_bench::packets::{SPACING, Spurt};
-use sanscord_bench::stage::{self, Staged};
+use sanscord_bench::stage;
 
 const MODE: Mode = Mode::AeadAes256GcmRtpsize;
 const OPUS: usize = 160;
@@ -28,14 +28,14 @@ fn main() {
 
 fn allocations() {
     let spurt = Spurt::new(MODE, OPUS, WARM + COUNTED);
-    let Staged { machine: mut call, peer, now } = stage::call(Backend::default(), MODE);
-    let socket = peer.udp().expect("a call");
+    let staged = stage::call(Backend::default(), MODE);
+    let (socket, now, mut call) = (staged.udp(), staged.now, staged.machine);
     let alone = steady(&spurt, now, |now, data| {
         assert!(call.handle_datagram(now, socket, data).is_some());
         drain(&mut call);
     });
-    let Staged { machine: mut call, peer, now } = stage::call(Backend::default(), MODE);
-    let socket = peer.udp().expect("a call");
+    let staged = stage::call(Backend::default(), MODE);
+    let (socket, now, mut call) = (staged.udp(), staged.now, staged.machine);
     let mut recorder = Recorder::new(now, "recordings", Scope::new(2));
     let recorded = steady(&spurt, now, |now, data| {
         if let Some(audio) = call.handle_datagram(now, socket, data) {
@@ -45,20 +45,21 @@ fn allocations() {
         drain(&mut call);
         drain(&mut recorder);
     });
-    let Staged { machine: mut client, peer, now } = stage::client(Backend::default(), MODE, true);
-    let socket = peer.udp().expect("a call");
+    let staged = stage::client(Backend::default(), MODE, 1, true);
+    let (socket, now, mut client) = (staged.udp(), staged.now, staged.machine);
     let whole = steady(&spurt, now, |now, data| {
         assert!(client.handle_datagram(now, socket, data).is_some());
         drain(&mut client);
     });
-    let rows = [("Call", alone), ("Call + Recorder", recorded), ("Client, recording", whole)].map(|(name, info)| {
-        vec![
-            name.to_owned(),
-            info.count_total.to_string(),
-            format!("{:.1}", info.count_total as f64 / (f64::from(COUNTED) / PAGE)),
-            info.bytes_total.to_string(),
-        ]
-    });
+    let rows =
+        [("Call", alone), ("Call + Recorder", recorded), ("Client, recording", whole)].map(|(name, info)| {
+            vec![
+                name.to_owned(),
+                info.count_total.to_string(),
+                format!("{:.1}", info.count_total as f64 / (f64::from(COUNTED) / PAGE)),
+                info.bytes_total.to_string(),
+            ]
+        });
     let head = ["level", "allocations", "for each Ogg page of 50 packets", "bytes"];
     print_table(&format!("Allocations for {COUNTED} packets in order, steady state"), &head, &rows);
 }
@@ -97,13 +98,20 @@ fn idle() {
             for (sequence, _) in (0..).zip(spurt.datagrams()) {
                 let now = Timestamp::from_nanos(u64::from(sequence) * SPACING);
                 let timestamp = u32::from(sequence) * sanscord_bench::packets::SAMPLES;
-                recorder.handle_audio(now, stage::SPEAKER, stage::SPEAKER_SSRC, sequence, timestamp, &[0xFC; OPUS]);
+                recorder.handle_audio(
+                    now,
+                    stage::SPEAKER,
+                    stage::SPEAKER_SSRC,
+                    sequence,
+                    timestamp,
+                    &[0xFC; OPUS],
+                );
                 drain(&mut recorder);
             }
             recorder
         }),
         idle_row("Client in one call", size_of::<Client>(), || {
-            stage::client(Backend::default(), MODE, false).machine
+            stage::client(Backend::default(), MODE, 1, false).machine
         }),
     ];
     let head = ["machine", "itself", "on the heap", "together", "heap, at most so far"];
@@ -116,7 +124,13 @@ fn idle_row<M>(name: &str, itself: usize, make: impl FnOnce() -> M) -> Vec<Strin
     drop(machine);
     let heap = info.bytes_current;
     let together = heap + i64::try_from(itself).unwrap_or(i64::MAX);
-    vec![name.to_owned(), itself.to_string(), heap.to_string(), together.to_string(), info.bytes_max.to_string()]
+    vec![
+        name.to_owned(),
+        itself.to_string(),
+        heap.to_string(),
+        together.to_string(),
+        info.bytes_max.to_string(),
+    ]
 }
 
 fn sizes() {

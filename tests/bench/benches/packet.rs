@@ -43,6 +43,36 @@ fn main() {
         "\nMedians of {ROUNDS} interleaved rounds of {PACKETS} fresh packets; each level copies the datagram into \
          the receive buffer first. Polled: `poll_output` after each packet until it says Wait, as a driver does."
     );
+    print_table(
+        "A voice packet in a client that records several calls at once, ns",
+        &["calls, one speaker each (AES-256-GCM, 160 bytes)", "Client, polled"],
+        &CALLS.map(|calls| vec![calls.to_string(), format!("{:.0}", many(calls))]),
+    );
+}
+
+/// How many calls at once.
+const CALLS: [u16; 3] = [1, 10, 100];
+
+/// Nanoseconds of a packet when each of so many calls gets one in turn.
+fn many(calls: u16) -> f64 {
+    let mode = Mode::AeadAes256GcmRtpsize;
+    let spurt = Spurt::new(mode, 160, PACKETS / calls);
+    let mut round = || {
+        let mut staged = stage::client(Backend::default(), mode, calls.into(), true);
+        let mut buffer = [0; 2048];
+        pass(&spurt, staged.now, |now, datagram| {
+            let data = &mut buffer[..datagram.len()];
+            let mut heard = true;
+            for &socket in staged.peer.udp() {
+                data.copy_from_slice(datagram);
+                heard &= black_box(staged.machine.handle_datagram(now, socket, data)).is_some();
+                drain(&mut staged.machine);
+            }
+            heard
+        })
+    };
+    let medians = interleave(ROUNDS, &mut [&mut round]);
+    medians[0].as_nanos() as f64 / f64::from(PACKETS)
 }
 
 fn row(backend: Backend, mode: Mode, size: usize) -> Vec<String> {
@@ -87,7 +117,9 @@ fn aead(backend: Backend, mode: Mode, spurt: &Spurt) -> Duration {
 fn call(backend: Backend, mode: Mode, spurt: &Spurt) -> Duration {
     let mut staged = stage::call(backend, mode);
     let socket = staged.udp();
-    pass(spurt, staged.now, |now, data| black_box(staged.machine.handle_datagram(now, socket, data)).is_some())
+    pass(spurt, staged.now, |now, data| {
+        black_box(staged.machine.handle_datagram(now, socket, data)).is_some()
+    })
 }
 
 fn call_polled(backend: Backend, mode: Mode, spurt: &Spurt) -> Duration {
@@ -115,7 +147,7 @@ fn call_recorder(backend: Backend, mode: Mode, spurt: &Spurt) -> Duration {
 }
 
 fn client(backend: Backend, mode: Mode, spurt: &Spurt) -> Duration {
-    let mut staged = stage::client(backend, mode, true);
+    let mut staged = stage::client(backend, mode, 1, true);
     let socket = staged.udp();
     pass(spurt, staged.now, |now, data| {
         let audio = black_box(staged.machine.handle_datagram(now, socket, data));

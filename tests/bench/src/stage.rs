@@ -15,9 +15,9 @@ use sanscord::voice::payload::{VoiceServer, VoiceState};
 use sanscord::voice::{self, Call};
 use serde_json::{Value, json};
 
-/// The guild of every call.
+/// The guild of the call; where there are several, those after it are numbered on.
 pub const GUILD: GuildId = GuildId(100);
-/// Its voice channel.
+/// The voice channel, of whichever guild.
 pub const CHANNEL: ChannelId = ChannelId(200);
 /// Ourselves.
 pub const USER: UserId = UserId(42);
@@ -50,7 +50,7 @@ pub struct Traffic {
 #[derive(Debug, Default)]
 pub struct Peer {
     gateway: Option<SocketId>,
-    udp: Option<SocketId>,
+    udp: Vec<SocketId>,
     mode: &'static str,
     seq: u64,
     answers: VecDeque<Answer>,
@@ -71,10 +71,10 @@ impl Peer {
         Self { mode: mode.name(), ..Self::default() }
     }
 
-    /// The UDP socket that the machine opened last.
+    /// The UDP sockets that the machine opened.
     #[must_use]
-    pub const fn udp(&self) -> Option<SocketId> {
-        self.udp
+    pub fn udp(&self) -> &[SocketId] {
+        &self.udp
     }
 
     /// Performs and answers what the machine asks for, until it rests. Answers with its deadline.
@@ -105,7 +105,7 @@ impl Peer {
                 }
             }
             Output::OpenUdp { socket, .. } => {
-                self.udp = Some(socket);
+                self.udp.push(socket);
                 self.input(Input::Opened(socket));
             }
             Output::SendFrame(socket, Frame::Text(text) | Frame::Binary(text)) => {
@@ -139,13 +139,26 @@ impl Peer {
     fn on_gateway(&mut self, socket: SocketId, message: &Value) {
         match message["op"].as_u64() {
             Some(1) => self.frame(socket, &json!({"op": 11})),
-            Some(2) => self.dispatch(socket, "READY", &json!({"v": 10, "user": {"id": USER},
-                "session_id": "session", "resume_gateway_url": GATEWAY})),
+            Some(2) => self.dispatch(
+                socket,
+                "READY",
+                &json!({"v": 10, "user": {"id": USER},
+                "session_id": "session", "resume_gateway_url": GATEWAY}),
+            ),
             Some(4) if !message["d"]["channel_id"].is_null() => {
-                self.dispatch(socket, "VOICE_STATE_UPDATE", &json!({"guild_id": GUILD,
-                    "channel_id": CHANNEL, "user_id": USER, "session_id": "voice-session"}));
-                self.dispatch(socket, "VOICE_SERVER_UPDATE", &json!({"guild_id": GUILD,
-                    "endpoint": VOICE, "token": "voice-token"}));
+                let guild = &message["d"]["guild_id"];
+                self.dispatch(
+                    socket,
+                    "VOICE_STATE_UPDATE",
+                    &json!({"guild_id": guild,
+                    "channel_id": CHANNEL, "user_id": USER, "session_id": "voice-session"}),
+                );
+                self.dispatch(
+                    socket,
+                    "VOICE_SERVER_UPDATE",
+                    &json!({"guild_id": guild,
+                    "endpoint": VOICE, "token": "voice-token"}),
+                );
             }
             _ => {}
         }
@@ -153,13 +166,22 @@ impl Peer {
 
     fn on_voice(&mut self, socket: SocketId, message: &Value) {
         match message["op"].as_u64() {
-            Some(0) => self.frame(socket, &json!({"op": 2, "d": {"ssrc": OWN_SSRC, "ip": "192.0.2.9",
-                "port": 50_004, "modes": [self.mode]}})),
+            Some(0) => self.frame(
+                socket,
+                &json!({"op": 2, "d": {"ssrc": OWN_SSRC, "ip": "192.0.2.9",
+                "port": 50_004, "modes": [self.mode]}}),
+            ),
             Some(1) => {
-                self.frame(socket, &json!({"op": 4, "d": {"mode": self.mode, "secret_key": KEY_BYTES,
-                    "dave_protocol_version": 0}}));
-                self.frame(socket, &json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC,
-                    "user_id": SPEAKER}}));
+                self.frame(
+                    socket,
+                    &json!({"op": 4, "d": {"mode": self.mode, "secret_key": KEY_BYTES,
+                    "dave_protocol_version": 0}}),
+                );
+                self.frame(
+                    socket,
+                    &json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC,
+                    "user_id": SPEAKER}}),
+                );
             }
             Some(3) => self.frame(socket, &json!({"op": 6, "d": {"t": message["d"]["t"]}})),
             _ => {}
@@ -204,13 +226,13 @@ pub struct Staged<M> {
 }
 
 impl<M> Staged<M> {
-    /// The UDP socket of the call.
+    /// The UDP socket of the call, of the last one if there are several.
     ///
     /// # Panics
     /// If the machine has none.
     #[must_use]
     pub fn udp(&self) -> SocketId {
-        self.peer.udp().expect("a call")
+        *self.peer.udp().last().expect("a call")
     }
 }
 
@@ -261,24 +283,29 @@ pub fn call(backend: Backend, mode: Mode) -> Staged<Call> {
     Staged { machine, peer, now: START }
 }
 
-/// A client in one call, in which audio flows and the speaker is known; recording, if `record`.
+/// A client in so many calls, in which audio flows and the speaker is known; recording them, if `record`.
 ///
 /// # Panics
-/// If it does not come about.
+/// If it does not come about; more than 100 calls at once do not, for want of send budget.
 #[must_use]
-pub fn client(backend: Backend, mode: Mode, record: bool) -> Staged<Client> {
+pub fn client(backend: Backend, mode: Mode, calls: u64, record: bool) -> Staged<Client> {
     let mut config = client::Config::new(Token::new("token"));
     config.backend = backend;
     let mut machine = Client::new(config, [7; 32]);
     let mut peer = Peer::new(mode);
-    machine.join(START, GUILD, CHANNEL);
-    if record {
-        machine.record(START, GUILD, "recordings");
+    let guilds = || (GUILD.0..GUILD.0 + calls).map(GuildId);
+    for guild in guilds() {
+        machine.join(START, guild, CHANNEL);
+        if record {
+            machine.record(START, guild, "recordings");
+        }
     }
     machine.handle_input(START, Input::Timeout);
     peer.settle(START, &mut machine);
-    let phase = machine.call(GUILD).map(Call::phase);
-    assert!(matches!(phase, Some(voice::phase::Phase::Live { .. })), "{phase:?}");
-    assert_eq!(machine.recording(GUILD).is_some(), record);
+    for guild in guilds() {
+        let phase = machine.call(guild).map(Call::phase);
+        assert!(matches!(phase, Some(voice::phase::Phase::Live { .. })), "{phase:?}");
+        assert_eq!(machine.recording(guild).is_some(), record);
+    }
     Staged { machine, peer, now: START }
 }

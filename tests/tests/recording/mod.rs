@@ -1,5 +1,7 @@
 //! Reads recordings back.
 
+#![allow(dead_code, reason = "each suite uses its own part")]
+
 use std::io::Cursor;
 
 use ogg::PacketReader;

@@ -1,0 +1,24 @@
+//! Seeds for the corpora: small inputs that reach deep.
+
+mod conversation;
+mod script;
+mod wire;
+
+/// A name and an input.
+pub(crate) type Seed = (&'static str, Vec<u8>);
+
+/// The seeds of this target.
+pub(crate) fn of(target: &str) -> Vec<Seed> {
+    match target {
+        "call" => script::call(),
+        "client" => [conversation::client(), script::client()].concat(),
+        "decrypt" => wire::decrypt(),
+        "discovery" => wire::discovery(),
+        "envelope" => wire::envelope(),
+        "gateway" => script::gateway(),
+        "recorder" => script::recorder(),
+        "rest_error" => wire::rest_error(),
+        "rtp" => wire::rtp(),
+        _ => Vec::new(),
+    }
+}
