@@ -41,8 +41,10 @@ impl DecodeError {
 #[derive(Deserialize)]
 struct Wire<'a> {
     op: u64,
-    #[serde(alias = "seq", default)]
+    #[serde(default)]
     s: Option<u64>,
+    #[serde(default)]
+    seq: Option<u64>,
     #[serde(borrow, default)]
     t: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -59,7 +61,7 @@ impl Envelope {
             serde_json::from_slice(message).map_err(|error| DecodeError::new("message", &error))?;
         Ok(Self {
             op: wire.op,
-            seq: wire.s,
+            seq: wire.s.or(wire.seq),
             name: wire.t.map(Cow::into_owned),
             data: wire.d.map_or(Bytes::from_static(b"null"), |d| message.slice_ref(d.get().as_bytes())),
         })
@@ -92,6 +94,14 @@ pub(crate) fn encode(op: u64, d: &impl Serialize) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -110,6 +120,8 @@ mod tests {
         assert_eq!((bare.op, bare.seq, bare.name, bare.data), (11, None, None, Bytes::from("null")));
         let voice = Envelope::parse(&Bytes::from(r#"{"op":5,"d":1,"seq":0}"#)).unwrap();
         assert_eq!(voice.seq, Some(0));
+        let both = Envelope::parse(&Bytes::from(r#"{"seq":9,"op":0,"s":3}"#)).unwrap();
+        assert_eq!(both.seq, Some(3));
     }
 
     #[test]
@@ -118,5 +130,50 @@ mod tests {
             assert!(Envelope::parse(&Bytes::from(text)).is_err(), "{text}");
         }
         assert!(Envelope::parse(&Bytes::from_static(b"{\"op\":0,\"t\":\"\xff\"}")).is_err());
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(".{0,6}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_whole_parse(
+            op: u64, s in prop::option::of(any::<u64>()), t in prop::option::of(".{0,20}"), d in json(),
+            other in json(), order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle()
+        ) {
+            let fields = [
+                format!("\"op\":{op}"),
+                format!("\"s\": {}", Value::from(s)),
+                format!("\"t\":{} ", Value::from(t.clone())),
+                format!("\"d\" :{d}"),
+                format!("\"unknown\":{other}"),
+            ];
+            let text = order.into_iter().map(|n: usize| &*fields[n]).collect::<Vec<_>>().join(",");
+            let envelope = Envelope::parse(&Bytes::from(format!("{{{text}}}"))).unwrap();
+            prop_assert_eq!((envelope.op, envelope.seq, envelope.name), (op, s, t));
+            prop_assert_eq!(core::str::from_utf8(&envelope.data).unwrap(), d.to_string());
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64), text in ".{0,64}") {
+            for message in [bytes, text.into_bytes()] {
+                if let Ok(envelope) = Envelope::parse(&Bytes::from(message)) {
+                    prop_assert!(serde_json::from_slice::<Value>(&envelope.data).is_ok());
+                }
+            }
+        }
     }
 }
