@@ -183,6 +183,8 @@ pub struct Client {
     records: BTreeMap<GuildId, Box<str>>,
     rooms: Vec<Room>,
     recordings: Vec<Recording>,
+    /// The deadline that the last drain came to, if nothing has happened since: packets are many.
+    rest: Option<Option<Timestamp>>,
     out: Outbox<Event>,
 }
 
@@ -205,6 +207,7 @@ impl Client {
             records: BTreeMap::new(),
             rooms: Vec::new(),
             recordings: Vec::new(),
+            rest: None,
             out: Outbox::new(),
         }
     }
@@ -233,9 +236,12 @@ impl Client {
 
     /// Joins a voice channel, or moves there; once the gateway is in session, if it is not yet. What becomes
     /// of it, [`voice::Event`] tells: [`Connected`](voice::Event::Connected), or
-    /// [`Ended`](voice::Event::Ended) if the bot may not.
+    /// [`Ended`](voice::Event::Ended) if the bot may not. A client that has stopped joins nothing.
     pub fn join(&mut self, now: Timestamp, guild: GuildId, channel: ChannelId) {
         self.tick(now);
+        if matches!(self.phase, Phase::Stopped) {
+            return;
+        }
         let Some(user) = self.user else {
             self.joins.insert(guild, channel);
             return;
@@ -268,10 +274,14 @@ impl Client {
     }
 
     /// Records the call in this guild into this folder: see [`Recorder`]. It starts now, or as soon as the call
-    /// is connected; a recording that runs there already is finished first.
+    /// is connected; a recording that runs there already is finished first. A client that has stopped records
+    /// nothing.
     pub fn record(&mut self, now: Timestamp, guild: GuildId, folder: &str) {
         self.tick(now);
         self.stop_recording(now, guild);
+        if matches!(self.phase, Phase::Stopped) {
+            return;
+        }
         if self.call(guild).is_some_and(|call| matches!(call.phase(), voice::phase::Phase::Live { .. })) {
             self.start_recording(guild, folder);
         } else {
@@ -321,6 +331,7 @@ impl Client {
 
     fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+        self.rest = None;
     }
 
     fn next_scope(&mut self) -> u32 {
@@ -600,27 +611,31 @@ impl Machine for Client {
         if let Some(output) = self.out.pop() {
             return output;
         }
-        // A call's op 4 is the shard's to send, and a dispatch the calls' to take: go round until all rest.
-        let own = match self.phase {
-            Phase::Waiting { until } => Some(until),
-            Phase::Asking { .. } | Phase::Running(_) | Phase::Stopped => None,
-        };
-        let mut deadline = soonest(own, self.drain_shard());
-        deadline = soonest(deadline, self.drain_calls());
-        deadline = soonest(deadline, self.drain_recordings());
-        if let Phase::Running(shard) = &self.phase
-            && shard.has_output()
-        {
-            return self.poll_output();
+        if let Some(deadline) = self.rest {
+            return Output::Wait(deadline);
         }
-        self.out.pop().unwrap_or(Output::Wait(deadline))
+        // A dispatch is the calls' to take, and a call's op 4 the shard's to send: its turn comes twice.
+        self.drain_shard();
+        let mut deadline = soonest(self.drain_calls(), self.drain_recordings());
+        deadline = soonest(deadline, self.drain_shard());
+        if let Phase::Waiting { until } = self.phase {
+            deadline = soonest(deadline, Some(until));
+        }
+        self.out.pop().unwrap_or_else(|| {
+            self.rest = Some(deadline);
+            Output::Wait(deadline)
+        })
     }
 
     fn handle_datagram(&mut self, now: Timestamp, socket: SocketId, data: &mut [u8]) -> Option<Audio> {
+        let rest = self.rest;
         self.tick(now);
         let room = self.rooms.iter_mut().find(|room| room.scope == socket.scope())?;
+        // Whatever else than audio came may have stirred the call.
         let audio = room.call.handle_datagram(self.now, socket, data)?;
+        self.rest = rest;
         if let Some(recorder) = active(&mut self.recordings, room.call.guild()) {
+            let before = recorder.rest();
             let opus = data.get(audio.opus.clone()).unwrap_or_default();
             recorder.handle_audio(
                 self.now,
@@ -630,6 +645,9 @@ impl Machine for Client {
                 audio.timestamp,
                 opus,
             );
+            if recorder.rest() != before {
+                self.rest = None;
+            }
         }
         Some(audio)
     }

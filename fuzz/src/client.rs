@@ -3,6 +3,7 @@
 use arbitrary::Unstructured;
 use sanscord::client::{Client, Config};
 use sanscord::gateway::opcode::OpCode;
+use sanscord::id::GuildId;
 use sanscord::secret::Token;
 
 use crate::drive::Drive;
@@ -38,5 +39,7 @@ pub fn client(data: &[u8]) {
                 _ => client.stop(now),
             });
         }
+        // Had the last drain left something behind, this would bring it out.
+        drive.idle(|client, now| client.leave(now, GuildId(0)));
     }
 }

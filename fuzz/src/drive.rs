@@ -81,6 +81,22 @@ impl<M: Machine> Drive<M> {
         self.drain();
     }
 
+    /// Lets the user do what must change nothing.
+    ///
+    /// # Panics
+    /// If the machine then has anything to say, or another deadline.
+    pub fn idle(&mut self, act: impl FnOnce(&mut M, Timestamp)) {
+        act(&mut self.machine, self.now);
+        self.unchanged("what should change nothing");
+    }
+
+    fn unchanged(&mut self, cause: &str) {
+        match self.machine.poll_output() {
+            Output::Wait(until) => assert_eq!(until, self.wait, "{cause} changed the deadline"),
+            _ => panic!("{cause} led to an output"),
+        }
+    }
+
     fn input(&mut self, input: Input) {
         assert!(self.ledger.input(&input), "the book and the ledger do not agree about {input:?}");
         self.book.input(&input);
@@ -115,10 +131,7 @@ impl<M: Machine> Drive<M> {
             assert!(self.machine.handle_datagram(self.now, *socket, &mut [0x80; 40]).is_none(), "{text}");
         }
         self.machine.handle_input(self.now, input);
-        match self.machine.poll_output() {
-            Output::Wait(until) => assert_eq!(until, self.wait, "{text} changed the deadline"),
-            _ => panic!("{text} is done with and led to an output"),
-        }
+        self.unchanged(&text);
     }
 
     fn drain(&mut self) {

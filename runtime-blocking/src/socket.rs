@@ -12,6 +12,7 @@ use mio::net::UdpSocket;
 use rustls::ClientConfig;
 use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
 use tungstenite::client::IntoClientRequest;
+use tungstenite::error::ProtocolError;
 use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
@@ -285,7 +286,11 @@ fn blocked(error: &Error) -> bool {
 
 fn lost(error: Error) -> Closed {
     let reason = match error {
-        Error::Io(error) => error.to_string(),
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
+        Error::Io(error) => match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => CUT.to_owned(),
+            _ => error.to_string(),
+        },
         error => error.to_string(),
     };
     Closed::Lost { reason: reason.into() }
@@ -334,6 +339,8 @@ impl Udp {
     }
 }
 
+/// However a connection broke, with or without TLS: there was no close frame.
+const CUT: &str = "the peer cut the connection";
 /// What a frame costs besides its payload, so that empty ones are bounded too.
 const FRAME_COST: usize = 64;
 const MAX_MESSAGE: usize = 256 << 20;

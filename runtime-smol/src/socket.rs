@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_tungstenite::tungstenite::client::IntoClientRequest;
+use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::http::Uri;
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, Error, Message, Utf8Bytes};
@@ -226,7 +227,11 @@ async fn write(
 
 fn lost(error: Error) -> Closed {
     let reason = match error {
-        Error::Io(error) => error.to_string(),
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
+        Error::Io(error) => match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => CUT.to_owned(),
+            _ => error.to_string(),
+        },
         error => error.to_string(),
     };
     Closed::Lost { reason: reason.into() }
@@ -284,6 +289,8 @@ impl Udp {
 }
 
 const CLOSING: Duration = Duration::from_secs(2);
+/// However a connection broke, with or without TLS: there was no close frame.
+const CUT: &str = "the peer cut the connection";
 /// What a frame costs besides its payload, so that empty ones are bounded too.
 const FRAME_COST: usize = 64;
 const MAX_MESSAGE: usize = 256 << 20;

@@ -1,6 +1,6 @@
 //! WebSockets, each with a task of its own, and UDP sockets.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_tungstenite::tokio::TokioAdapter;
 use async_tungstenite::tungstenite::client::IntoClientRequest;
+use async_tungstenite::tungstenite::error::ProtocolError;
 use async_tungstenite::tungstenite::http::Uri;
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, Error, Message, Utf8Bytes};
@@ -229,7 +230,11 @@ async fn write(
 
 fn lost(error: Error) -> Closed {
     let reason = match error {
-        Error::Io(error) => error.to_string(),
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
+        Error::Io(error) => match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => CUT.to_owned(),
+            _ => error.to_string(),
+        },
         error => error.to_string(),
     };
     Closed::Lost { reason: reason.into() }
@@ -292,6 +297,8 @@ impl Udp {
 }
 
 const CLOSING: Duration = Duration::from_secs(2);
+/// However a connection broke, with or without TLS: there was no close frame.
+const CUT: &str = "the peer cut the connection";
 /// What a frame costs besides its payload, so that empty ones are bounded too.
 const FRAME_COST: usize = 64;
 const MAX_MESSAGE: usize = 256 << 20;

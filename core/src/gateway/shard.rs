@@ -186,10 +186,6 @@ impl Shard {
         self.end(Stopped::ByUser);
     }
 
-    pub(crate) fn has_output(&self) -> bool {
-        !self.out.is_empty()
-    }
-
     fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
     }
@@ -311,7 +307,8 @@ impl Shard {
                 self.counters.repeated += 1;
                 return Ok(());
             }
-            self.counters.gaps += seq - session.seq - 1;
+            // The peer chooses the numbers.
+            self.counters.gaps = self.counters.gaps.saturating_add(seq - session.seq - 1);
             session.seq = seq;
         } else {
             // No session yet: nothing but READY can be meant.

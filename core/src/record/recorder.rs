@@ -208,6 +208,11 @@ impl Recorder {
         true
     }
 
+    /// What it waits for, once its outputs are taken.
+    pub(crate) fn rest(&self) -> Option<Option<Timestamp>> {
+        self.out.is_empty().then_some(self.deadline)
+    }
+
     /// How long the recording is so far.
     #[must_use]
     pub fn length(&self) -> Duration {

@@ -281,6 +281,10 @@ impl Call {
         self.gateway_is_lost = false;
         match self.phase {
             Phase::Ended | Phase::Waiting { resume: false, .. } => {}
+            // Part of the answer has come, perhaps in the replay: the rest is under way.
+            Phase::Joining { .. } if resumed && (self.state.is_some() || self.server.is_some()) => {
+                self.step(Step::Join(self.now + JOIN_LIMIT));
+            }
             Phase::Joining { .. } => {
                 // What was asked may have gone down with the connection.
                 self.asked = 0;
@@ -493,6 +497,10 @@ impl Call {
             return;
         }
         let Some(media) = &mut self.media else { return };
+        // A server that never said Hello is told of our life all the same.
+        if self.heart.is_none() {
+            self.heart = Some(Heart::start(self.now, LONGEST_BEAT, PATIENCE, &mut self.entropy));
+        }
         media.set_cipher(self.now, Cipher::new(self.config.backend, mode, &description.secret_key));
         self.mode = Some(mode);
         let ssrc = media.ssrc();

@@ -1,5 +1,6 @@
 //! The UDP half of a voice connection: discovery, keepalive, and audio from datagram to speaker.
 
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -123,9 +124,11 @@ impl Media {
         self.keepalives
     }
 
-    /// The socket is open: ask for our address.
+    /// The socket is open: ask for our address, if that is not under way or done.
     pub(crate) const fn start_discovery(&mut self, now: Timestamp) {
-        self.discovery = Some(Discovery::new(now, self.ssrc));
+        if self.discovery.is_none() && self.external.is_none() {
+            self.discovery = Some(Discovery::new(now, self.ssrc));
+        }
     }
 
     /// The key is known: from now on packets open, and keepalives go out.
@@ -198,11 +201,15 @@ impl Media {
                 return Received::Nothing;
             }
         };
-        if !self.streams.contains_key(&header.ssrc) && self.streams.len() >= MAX_STREAMS {
-            self.dropped.unmapped += 1;
-            return Received::Nothing;
-        }
-        let stream = self.streams.entry(header.ssrc).or_default();
+        let full = self.streams.len() >= MAX_STREAMS;
+        let stream = match self.streams.entry(header.ssrc) {
+            Entry::Occupied(stream) => stream.into_mut(),
+            Entry::Vacant(place) if !full => place.insert(Stream::default()),
+            Entry::Vacant(_) => {
+                self.dropped.unmapped += 1;
+                return Received::Nothing;
+            }
+        };
         let tally = &mut stream.tally;
         match stream.window.accept(header.sequence) {
             Order::First => {}

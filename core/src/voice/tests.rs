@@ -1139,6 +1139,43 @@ fn a_join_waits_while_the_gateway_is_away() {
 }
 
 #[test]
+fn an_answer_that_came_in_part_is_waited_for_after_a_resume() {
+    let mut bench = Bench::new(config());
+    bench.server("voice.test");
+    bench.clear();
+    bench.pass(secs(8));
+    bench.call.handle_gateway_lost(bench.now);
+    bench.call.handle_gateway_session(bench.now, true);
+    bench.drain();
+    assert!(bench.events.is_empty(), "nothing is asked again: {:?}", bench.events);
+    bench.pass(secs(8));
+    bench.state(Some(bench.call.channel().0));
+    assert_eq!(bench.urls.len(), 1);
+}
+
+#[test]
+fn a_server_that_never_says_hello_is_told_of_our_life() {
+    let mut bench = Bench::new(config());
+    for (number, step) in HANDSHAKE.iter().enumerate() {
+        if number != 2 {
+            step(&mut bench);
+        }
+    }
+    assert!(bench.connected());
+    assert!(bench.heartbeats().is_empty());
+    bench.pass(secs(5));
+    assert_eq!(bench.heartbeats().len(), 1);
+}
+
+#[test]
+fn a_socket_that_is_opened_twice_disturbs_nothing() {
+    let mut bench = Bench::live();
+    bench.clear();
+    bench.open_udp();
+    assert!(bench.datagrams.is_empty(), "discovery is done");
+}
+
+#[test]
 fn a_gateway_session_that_goes_on_leaves_the_call_alone() {
     for steps in 1..=HANDSHAKE.len() {
         let mut bench = Bench::after(steps);

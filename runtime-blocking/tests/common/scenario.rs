@@ -176,7 +176,8 @@ pub(crate) fn a_cut_connection_is_lost<R: Rig>() {
     let socket = open(&mut rig, url);
     send(&rig, socket, "cut");
     let input = input(&mut rig);
-    assert!(matches!(input, Input::Closed(lost, Closed::Lost { .. }) if lost == socket), "{input:?}");
+    let reason = "the peer cut the connection".into();
+    assert_eq!(input, Input::Closed(socket, Closed::Lost { reason }));
 }
 
 pub(crate) fn a_refused_upgrade_has_a_status<R: Rig>() {

@@ -309,3 +309,40 @@ pub fn client(backend: Backend, mode: Mode, calls: u64, record: bool) -> Staged<
     }
     Staged { machine, peer, now: START }
 }
+
+#[cfg(test)]
+mod tests {
+    use sanscord::time::Duration;
+
+    use super::*;
+    use crate::packets::{SPACING, Spurt};
+
+    /// A client keeps its deadline from packet to packet: it must be the one that a look at all its parts gives.
+    #[test]
+    fn packets_leave_no_deadline_behind() {
+        let spurt = Spurt::new(Mode::AeadAes256GcmRtpsize, 20, 3000);
+        let datagrams: Vec<&[u8]> = spurt.datagrams().collect();
+        let mut staged = client(Backend::default(), Mode::AeadAes256GcmRtpsize, 3, true);
+        let (mut now, sockets) = (staged.now, staged.peer.udp().to_vec());
+        let mut deadline = staged.peer.settle(now, &mut staged.machine);
+        for (n, datagram) in datagrams.iter().enumerate() {
+            // Swapped pairs, losses, and a pause now and then, each call at its own pace.
+            let datagram = if n % 7 == 0 { datagrams.get(n + 1).unwrap_or(datagram) } else { datagram };
+            now = now + Duration::from_nanos(if n % 500 == 0 { 40_000_000_000 } else { SPACING });
+            while let Some(at) = deadline.filter(|&at| at <= now) {
+                staged.machine.handle_input(at, Input::Timeout);
+                deadline = staged.peer.settle(at, &mut staged.machine);
+            }
+            for (call, &socket) in sockets.iter().enumerate() {
+                if n % 11 < 8 + call {
+                    staged.machine.handle_datagram(now, socket, &mut datagram.to_vec());
+                    deadline = staged.peer.settle(now, &mut staged.machine);
+                }
+            }
+            // Nothing is due: a timeout changes nothing but that all parts are asked.
+            staged.machine.handle_input(now, Input::Timeout);
+            assert_eq!(staged.peer.settle(now, &mut staged.machine), deadline, "after packet {n}");
+        }
+        assert!(staged.peer.traffic.appends > 100);
+    }
+}

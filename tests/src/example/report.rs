@@ -88,6 +88,9 @@ impl Report {
 
     fn gateway_event(&mut self, event: &gateway::Event) {
         match event {
+            gateway::Event::Connected { resumed: true, replayed: 0 } => {
+                self.say("gateway session resumed, nothing was missed");
+            }
             gateway::Event::Connected { resumed: true, replayed } => {
                 self.say(&format!("gateway session resumed, {replayed} missed events received"));
             }

@@ -6,6 +6,7 @@ use std::io::Cursor;
 
 use ogg::PacketReader;
 use sanscord::record::opus;
+use sanscord_testing::speaker::Sent;
 
 /// What a file holds.
 pub(crate) struct Contents {
@@ -64,4 +65,33 @@ pub(crate) fn packets(file: &[u8]) -> Contents {
         packets.push(Packet { data: packet.data, position });
     }
     Contents { packets, length }
+}
+
+/// What a speaker's file holds, each packet beside what was sent: every one must be, and in this order.
+///
+/// # Panics
+/// If one was not sent, or not then.
+pub(crate) fn as_sent<'a>(contents: &'a Contents, truth: &'a [Sent]) -> Vec<(&'a Packet, &'a Sent)> {
+    let mut truth = truth.iter().filter(|sent| !is_silence(&sent.payload));
+    let pairs = contents.audio().enumerate().map(|(index, packet)| {
+        let sent = truth.find(|sent| sent.payload == packet.data);
+        (packet, sent.unwrap_or_else(|| panic!("packet {index} was not sent, or not then")))
+    });
+    pairs.collect()
+}
+
+/// The part of an Ogg file that consists of whole pages (RFC 3533, section 6).
+pub(crate) fn whole_pages(file: &[u8]) -> &[u8] {
+    let mut whole = 0;
+    while let Some(header) = file.get(whole..whole + 27) {
+        assert_eq!(header[..4], *b"OggS", "a page begins at {whole}");
+        let table = whole + 27..whole + 27 + usize::from(header[26]);
+        let Some(lengths) = file.get(table.clone()) else { break };
+        let end = table.end + lengths.iter().map(|&length| usize::from(length)).sum::<usize>();
+        if end > file.len() {
+            break;
+        }
+        whole = end;
+    }
+    &file[..whole]
 }
