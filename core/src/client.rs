@@ -77,7 +77,7 @@ pub enum Event {
     Voice(GuildId, voice::Event),
     /// From the recording in this guild.
     Recording(GuildId, record::Event),
-    /// The client has ended for good.
+    /// The client has ended for good: the last event, when every recording is finished.
     Stopped {
         /// Why.
         reason: Stopped,
@@ -163,6 +163,12 @@ struct Room {
     call: Call,
 }
 
+impl Room {
+    fn has_ended(&self) -> bool {
+        self.call.phase() == voice::phase::Phase::Ended
+    }
+}
+
 /// The whole client: one shard, its calls, their recordings.
 ///
 /// Bounded like its parts; one call and one running recording for each guild.
@@ -185,6 +191,8 @@ pub struct Client {
     recordings: Vec<Recording>,
     /// The deadline that the last drain came to, if nothing has happened since: packets are many.
     rest: Option<Option<Timestamp>>,
+    /// Why the client has stopped, to be told when all else is over.
+    stopped: Option<Stopped>,
     out: Outbox<Event>,
 }
 
@@ -208,6 +216,7 @@ impl Client {
             rooms: Vec::new(),
             recordings: Vec::new(),
             rest: None,
+            stopped: None,
             out: Outbox::new(),
         }
     }
@@ -224,7 +233,8 @@ impl Client {
     /// The call in this guild.
     #[must_use]
     pub fn call(&self, guild: GuildId) -> Option<&Call> {
-        self.rooms.iter().map(|room| &room.call).find(|call| call.guild() == guild)
+        // The newest: an older one has ended and is about to go.
+        self.rooms.iter().rev().map(|room| &room.call).find(|call| call.guild() == guild)
     }
 
     /// The running recording in this guild.
@@ -246,7 +256,8 @@ impl Client {
             self.joins.insert(guild, channel);
             return;
         };
-        if let Some(room) = self.rooms.iter_mut().find(|room| room.call.guild() == guild) {
+        let in_guild = |room: &&mut Room| room.call.guild() == guild && !room.has_ended();
+        if let Some(room) = self.rooms.iter_mut().find(in_guild) {
             if room.call.channel() == channel {
                 return;
             }
@@ -268,6 +279,7 @@ impl Client {
     pub fn leave(&mut self, now: Timestamp, guild: GuildId) {
         self.tick(now);
         self.joins.remove(&guild);
+        self.stop_recording(now, guild);
         for room in self.rooms.iter_mut().filter(|room| room.call.guild() == guild) {
             room.call.leave(now);
         }
@@ -359,7 +371,7 @@ impl Client {
         self.drain_shard();
         self.phase = Phase::Stopped;
         self.joins.clear();
-        self.out.event(Event::Stopped { reason });
+        self.stopped = Some(reason);
     }
 
     fn ask(&mut self) {
@@ -522,9 +534,7 @@ impl Client {
                 }
             }
             voice::Event::Ended { .. } => {
-                let stays = self.rooms.iter().any(|room| {
-                    room.call.guild() == guild && room.call.phase() != voice::phase::Phase::Ended
-                });
+                let stays = self.rooms.iter().any(|room| room.call.guild() == guild && !room.has_ended());
                 if !stays {
                     self.stop_recording(self.now, guild);
                 }
@@ -621,10 +631,17 @@ impl Machine for Client {
         if let Phase::Waiting { until } = self.phase {
             deadline = soonest(deadline, Some(until));
         }
-        self.out.pop().unwrap_or_else(|| {
-            self.rest = Some(deadline);
-            Output::Wait(deadline)
-        })
+        if let Some(output) = self.out.pop() {
+            return output;
+        }
+        if self.rooms.is_empty()
+            && self.recordings.is_empty()
+            && let Some(reason) = self.stopped.take()
+        {
+            return Output::Event(Event::Stopped { reason });
+        }
+        self.rest = Some(deadline);
+        Output::Wait(deadline)
     }
 
     fn handle_datagram(&mut self, now: Timestamp, socket: SocketId, data: &mut [u8]) -> Option<Audio> {
@@ -637,14 +654,7 @@ impl Machine for Client {
         if let Some(recorder) = active(&mut self.recordings, room.call.guild()) {
             let before = recorder.rest();
             let opus = data.get(audio.opus.clone()).unwrap_or_default();
-            recorder.handle_audio(
-                self.now,
-                audio.user,
-                audio.ssrc,
-                audio.sequence,
-                audio.timestamp,
-                opus,
-            );
+            recorder.handle_audio(self.now, audio.user, audio.ssrc, audio.sequence, audio.timestamp, opus);
             if recorder.rest() != before {
                 self.rest = None;
             }
@@ -656,6 +666,7 @@ impl Machine for Client {
         matches!(self.phase, Phase::Stopped)
             && self.rooms.is_empty()
             && self.recordings.is_empty()
+            && self.stopped.is_none()
             && self.out.is_empty()
     }
 }

@@ -61,12 +61,14 @@ extern crate std;
 
 pub mod backoff;
 pub mod client;
+pub mod close;
 pub mod entropy;
 pub mod envelope;
 pub mod gateway;
 mod heart;
 pub mod id;
 pub mod machine;
+pub mod opcode;
 mod outbox;
 pub mod record;
 pub mod rest;

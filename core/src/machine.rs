@@ -124,6 +124,12 @@ impl<E> Output<E> {
     }
 }
 
+/// Whether an address carries a scheme that [`Output::OpenWebSocket`] may name. What else stands before `://` is
+/// the peer's fault, and no host.
+pub(crate) fn is_web_socket_url(address: &str) -> bool {
+    ["wss://", "ws://"].iter().any(|scheme| address.starts_with(scheme))
+}
+
 /// Names a socket; minted by a machine, never used twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SocketId(u64);

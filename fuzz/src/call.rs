@@ -14,6 +14,12 @@ use crate::step::{Step, steps};
 /// The first byte says how many attempts, zero for no end. Steps follow; messages of the main gateway reach the
 /// call as a shard would hand them over.
 pub fn call(data: &[u8]) {
+    drop(drive(data));
+}
+
+/// The same, to see where it leads.
+#[must_use]
+pub fn drive(data: &[u8]) -> Drive<Call> {
     let mut data = Unstructured::new(data);
     let attempts: u8 = data.arbitrary().unwrap_or_default();
     let mut config = Config::new(GUILD, channel(0), BOT);
@@ -32,6 +38,7 @@ pub fn call(data: &[u8]) {
         let (tallies, counters) = (drive.machine.tallies(), drive.machine.counters());
         assert!(tallies.values().all(|tally| tally.padding <= tally.received), "{tallies:?} {counters:?}");
     }
+    drive
 }
 
 fn dispatch(drive: &mut Drive<Call>, message: Vec<u8>) {

@@ -23,6 +23,12 @@ pub fn machine(attempts: Option<u32>) -> Client {
 
 /// The first byte says how many attempts, zero for no end. Steps follow.
 pub fn client(data: &[u8]) {
+    drop(drive(data));
+}
+
+/// The same, to see where it leads.
+#[must_use]
+pub fn drive(data: &[u8]) -> Drive<Client> {
     let mut data = Unstructured::new(data);
     let attempts: u8 = data.arbitrary().unwrap_or_default();
     let attempts = Some(u32::from(attempts & 3)).filter(|&attempts| attempts > 0);
@@ -42,4 +48,5 @@ pub fn client(data: &[u8]) {
         // Had the last drain left something behind, this would bring it out.
         drive.idle(|client, now| client.leave(now, GuildId(0)));
     }
+    drive
 }

@@ -14,6 +14,12 @@ use crate::step::{Step, steps};
 /// The first byte chooses the configuration: bit 0, a session to resume; bits 1 and 2, how many attempts, zero
 /// for no end. Steps follow.
 pub fn gateway(data: &[u8]) {
+    drop(drive(data));
+}
+
+/// The same, to see where it leads.
+#[must_use]
+pub fn drive(data: &[u8]) -> Drive<Shard> {
     let mut data = Unstructured::new(data);
     let choice: u8 = data.arbitrary().unwrap_or_default();
     let url = "wss://gateway.discord.gg".into();
@@ -36,4 +42,5 @@ pub fn gateway(data: &[u8]) {
             _ => {}
         }
     }
+    drive
 }

@@ -10,13 +10,13 @@
 #![forbid(unsafe_code)]
 
 pub mod book;
-mod call;
+pub mod call;
 pub mod client;
 mod decrypt;
 mod discovery;
 pub mod drive;
 mod envelope;
-mod gateway;
+pub mod gateway;
 pub mod message;
 mod recorder;
 mod rest_error;

@@ -71,7 +71,8 @@ fn check(drive: &Drive<Recorder>, recording: &Recording) {
         let read = read(file);
         let track = recording.tracks.iter().find(|track| track.user == read.user);
         let Some(track) = track else { panic!("a file of {:?} and no track", read.user) };
-        assert_eq!(read.complete, track.failed.is_none());
+        // A file may fail behind its last page, while it is being closed.
+        assert!(read.complete || track.failed.is_some());
         if read.complete {
             assert!(read.packets >= track.counters.packets, "{} of {:?}", read.packets, track.counters);
             assert!(

@@ -6,7 +6,10 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use sanscord_fuzz::TARGETS;
+use sanscord::gateway;
+use sanscord::voice;
+use sanscord_fuzz::message::GUILD;
+use sanscord_fuzz::{TARGETS, call, client, gateway as shard};
 
 /// The most that all corpora may take, in bytes: they are part of the repository.
 const MAX_BYTES: u64 = 200 * 1024;
@@ -68,4 +71,35 @@ fn every_seed_passes_and_is_written_where_asked() {
         }
     }
     assert!(failed.is_empty(), "these seeds fail: {failed:#?}");
+}
+
+fn seed(target: &str, name: &str) -> Vec<u8> {
+    let seed = seeds::of(target).into_iter().find(|(known, _)| *known == name);
+    seed.unwrap_or_else(|| panic!("no seed {name} for {target}")).1
+}
+
+/// A seed that no longer gets past the handshake is worth nothing.
+#[test]
+fn seeds_lead_where_they_should() {
+    let shard = shard::drive(&seed("gateway", "close_and_resume")).machine;
+    assert!(matches!(shard.phase(), gateway::phase::Phase::Ready { .. }), "{:?}", shard.phase());
+    assert_eq!(shard.counters().resumes, 1);
+
+    for name in ["speaker_known_before_the_packets", "packets_before_the_speaker", "resumed"] {
+        let call = call::drive(&seed("call", name)).machine;
+        assert!(matches!(call.phase(), voice::phase::Phase::Live { .. }), "{name}: {:?}", call.phase());
+        let heard: u64 = call.tallies().values().map(|tally| tally.received).sum();
+        assert_eq!(heard, if name == "resumed" { 0 } else { 2 }, "{name}: {:?}", call.counters());
+    }
+
+    let client = client::drive(&seed("client", "gateway_session_lost")).machine;
+    let call = client.call(GUILD).unwrap();
+    assert!(matches!(call.phase(), voice::phase::Phase::Live { .. }), "{:?}", call.phase());
+    assert_eq!(client.recording(GUILD).unwrap().speakers().count(), 1);
+    for (name, conversation) in
+        seeds::of("client").iter().filter(|(name, _)| name.starts_with("conversation"))
+    {
+        let client = client::drive(conversation).machine;
+        assert!(sanscord::machine::Machine::is_finished(&client), "{name} does not end as it did");
+    }
 }

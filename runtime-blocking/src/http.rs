@@ -13,7 +13,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error};
 
 use crate::report::{Report, Reporter};
-use crate::tls::{Network, explain, rustls_error};
+use crate::tls::{CUT, Network, explain, is_cut, rustls_error};
 
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -106,6 +106,8 @@ fn perform(agent: &Agent, Exchange { request, deadline, .. }: Exchange) -> Resul
         Error::HostNotFound => format!("{host} could not be found"),
         Error::Io(error) if rustls_error(&error).is_some() => explain(&host, &error),
         Error::Rustls(error) => explain(&host, &error),
+        Error::Io(error) if is_cut(&error) => format!("the request to {host} failed: {CUT}"),
+        Error::Io(error) => format!("the request to {host} failed: {error}"),
         error => format!("the request to {host} failed: {error}"),
     };
     let mut head = http::Request::builder().method(request.method.as_str()).uri(&*request.url);

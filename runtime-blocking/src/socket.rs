@@ -17,7 +17,7 @@ use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
-use crate::tls::Stream;
+use crate::tls::{CUT, Stream, is_cut};
 
 /// A TCP socket that obeys a deadline as long as it blocks.
 #[derive(Debug)]
@@ -287,10 +287,8 @@ fn blocked(error: &Error) -> bool {
 fn lost(error: Error) -> Closed {
     let reason = match error {
         Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
-        Error::Io(error) => match error.kind() {
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => CUT.to_owned(),
-            _ => error.to_string(),
-        },
+        error if is_cut(&error) => CUT.to_owned(),
+        Error::Io(error) => error.to_string(),
         error => error.to_string(),
     };
     Closed::Lost { reason: reason.into() }
@@ -339,8 +337,6 @@ impl Udp {
     }
 }
 
-/// However a connection broke, with or without TLS: there was no close frame.
-const CUT: &str = "the peer cut the connection";
 /// What a frame costs besides its payload, so that empty ones are bounded too.
 const FRAME_COST: usize = 64;
 const MAX_MESSAGE: usize = 256 << 20;

@@ -16,6 +16,7 @@ use smol::Timer;
 use smol_hyper::rt::FuturesIo;
 
 use crate::socket::dial;
+use crate::tls::{CUT, is_cut};
 
 pub(crate) async fn perform(tls: Arc<ClientConfig>, request: Request) -> Result<Response, Unanswered> {
     let deadline = request.deadline;
@@ -85,6 +86,9 @@ async fn exchange(
 
 /// The whole chain of causes.
 fn say(host: &str, error: &(dyn Error + 'static)) -> String {
+    if is_cut(error) {
+        return format!("the request to {host} failed: {CUT}");
+    }
     let mut text = format!("the request to {host} failed: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use sanscord::machine::{MAX_BODY, Method, Request, Response, Unanswered};
 
 use crate::SetupError;
-use crate::tls::{explain, rustls_error};
+use crate::tls::{CUT, explain, is_cut, rustls_error};
 
 pub(crate) fn client(tls: ClientConfig) -> Result<Client, SetupError> {
     Client::builder()
@@ -82,6 +82,9 @@ async fn exchange(client: &Client, request: Request) -> Result<Response, Fault> 
 fn say(host: &str, error: &reqwest::Error) -> String {
     if rustls_error(error).is_some() {
         return explain(host, error);
+    }
+    if is_cut(error) {
+        return format!("the request to {host} failed: {CUT}");
     }
     let mut text = format!("the request to {host} failed: {error}");
     let mut cause = error.source();

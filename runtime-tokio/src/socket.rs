@@ -1,6 +1,6 @@
 //! WebSockets, each with a task of its own, and UDP sockets.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::tls::Stream;
+use crate::tls::{CUT, Stream, is_cut};
 
 pub(crate) type Socket = WebSocketStream<TokioAdapter<Stream>>;
 
@@ -231,10 +231,8 @@ async fn write(
 fn lost(error: Error) -> Closed {
     let reason = match error {
         Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
-        Error::Io(error) => match error.kind() {
-            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => CUT.to_owned(),
-            _ => error.to_string(),
-        },
+        error if is_cut(&error) => CUT.to_owned(),
+        Error::Io(error) => error.to_string(),
         error => error.to_string(),
     };
     Closed::Lost { reason: reason.into() }
@@ -297,8 +295,6 @@ impl Udp {
 }
 
 const CLOSING: Duration = Duration::from_secs(2);
-/// However a connection broke, with or without TLS: there was no close frame.
-const CUT: &str = "the peer cut the connection";
 /// What a frame costs besides its payload, so that empty ones are bounded too.
 const FRAME_COST: usize = 64;
 const MAX_MESSAGE: usize = 256 << 20;

@@ -1,7 +1,7 @@
 //! Whom to trust, and TLS.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -90,8 +90,27 @@ pub(crate) fn explain(host: &str, error: &(dyn Error + 'static)) -> String {
             "the certificate of {host} is not trusted ({error}); a root of one's own can be added, \
              see SSL_CERT_FILE and Network::trust_pem_file"
         ),
+        _ if is_cut(error) => format!("TLS with {host} failed: {CUT}"),
         _ => format!("TLS with {host} failed: {error}"),
     }
+}
+
+/// Whether the peer has gone without a word, with or without TLS.
+pub(crate) fn is_cut(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| {
+            matches!(
+                error.kind(),
+                ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+            )
+        }) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// What rustls says, if it is behind this error. IO errors do not count what they wrap as their source.
@@ -163,4 +182,6 @@ impl AsyncWrite for Stream {
     }
 }
 
+/// What happened to a connection that [`is_cut`].
+pub(crate) const CUT: &str = "the peer cut the connection";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -86,18 +86,23 @@ impl Voice {
 
     /// Ends the session for good. What is left of it is closed with `code`, or cut if there is none.
     pub(crate) fn end(&mut self, desk: &mut Desk, code: Option<u16>) {
+        self.bury(desk);
+        for (connection, _) in std::mem::take(&mut self.links) {
+            match code {
+                Some(code) => desk.close(Service::Voice, connection, code),
+                None => desk.cut(connection),
+            }
+        }
+    }
+
+    /// Forgets the session, but not that it is over.
+    fn bury(&mut self, desk: &Desk) {
         let tokens = self.grant.take().into_iter().chain(self.session.take().map(|session| session.grant));
         for grant in tokens {
             self.dead.push_back((desk.now, grant.token));
         }
         while self.dead.len() > 16 {
             self.dead.pop_front();
-        }
-        for (connection, _) in std::mem::take(&mut self.links) {
-            match code {
-                Some(code) => desk.close(Service::Voice, connection, code),
-                None => desk.cut(connection),
-            }
         }
     }
 
@@ -127,9 +132,7 @@ impl Voice {
 
     /// Closes the WebSocket. The session stays if the code says that it can be resumed.
     pub(crate) fn close(&mut self, desk: &mut Desk, code: u16) {
-        // Discord docs: Voice Close Event Codes. 4015 says "try resuming"; below 4000 are the WebSocket's
-        // own.
-        if code < 4000 || code == 4015 {
+        if can_be_resumed(code) {
             for (connection, _) in std::mem::take(&mut self.links) {
                 desk.close(Service::Voice, connection, code);
             }
@@ -221,8 +224,7 @@ impl Voice {
         }
         if self.session.as_ref().is_some_and(|session| session.link == Some(connection)) {
             if frame.is_some_and(|frame| matches!(frame.code, 1000 | 1001)) {
-                self.session = None;
-                self.grant = None;
+                self.bury(desk);
             } else {
                 self.unlink(desk);
             }
@@ -368,7 +370,7 @@ impl Voice {
             return;
         }
         match end {
-            End::Close(code) if code >= 4000 && code != 4015 => self.end(desk, Some(code)),
+            End::Close(code) if !can_be_resumed(code) => self.end(desk, Some(code)),
             End::Close(_) | End::Cut => self.unlink(desk),
         }
     }
@@ -382,6 +384,12 @@ impl Voice {
         self.hang_up(desk, connection, end);
         true
     }
+}
+
+/// Whether a session outlives this close code: those of a server that crashed, and the WebSocket's own below 4000
+/// (Discord docs: Voice Close Event Codes; 4013 is not listed there).
+const fn can_be_resumed(code: u16) -> bool {
+    code < 4000 || matches!(code, 4013 | 4015)
 }
 
 /// How long a client may act on what has been overtaken by what we sent.

@@ -1,5 +1,7 @@
 //! The main gateway's close codes and what follows from each.
 
+use crate::close::{self, row};
+
 /// What to do after a connection ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
@@ -11,18 +13,8 @@ pub enum Action {
     Stop,
 }
 
-/// One close code.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CloseCode {
-    /// The number on the wire.
-    pub code: u16,
-    /// Its meaning.
-    pub name: &'static str,
-    /// What follows.
-    pub action: Action,
-    /// What a human can do about it; empty where nothing needs doing.
-    pub remedy: &'static str,
-}
+/// A close code of this gateway.
+pub type CloseCode = close::CloseCode<Action>;
 
 /// The close codes (discord-api-docs, Opcodes and Status Codes, Gateway Close Event Codes). A failed resume
 /// costs an op 9 and no identify, so a session is given up only where it cannot be alive.
@@ -63,15 +55,5 @@ pub const CLOSE_CODES: &[CloseCode] = &[
 /// The row of a code. Codes without a row, 1000 and 1001 included, resume.
 #[must_use]
 pub fn close_code(code: u16) -> CloseCode {
-    CLOSE_CODES.iter().copied().find(|row| row.code == code).unwrap_or(row(code, "", Action::Resume, ""))
-}
-
-/// The code with which a client keeps its session: anything but 1000 and 1001, which end it.
-pub(crate) const KEEP_SESSION: u16 = 4000;
-
-/// The code with which a client ends its session: the bot goes offline at once.
-pub(crate) const END_SESSION: u16 = 1000;
-
-const fn row(code: u16, name: &'static str, action: Action, remedy: &'static str) -> CloseCode {
-    CloseCode { code, name, action, remedy }
+    close::find(CLOSE_CODES, code, Action::Resume)
 }

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::backoff;
+use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
 use crate::envelope::{self, DecodeError, Envelope};
 use crate::gateway::budget::Budget;
-use crate::gateway::close::{Action, END_SESSION, KEEP_SESSION, close_code};
+use crate::gateway::close::{Action, close_code};
 use crate::gateway::event::{Counters, Disconnect, Dispatch, Event, Stopped};
 use crate::gateway::intents::Intents;
 use crate::gateway::opcode::OpCode;
@@ -21,7 +22,7 @@ use crate::gateway::phase::{Phase, Step};
 use crate::gateway::session::Session;
 use crate::heart::{Beat, Heart};
 use crate::id::UserId;
-use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope};
+use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, is_web_socket_url};
 use crate::outbox::Outbox;
 use crate::secret::Token;
 use crate::time::{Duration, Timestamp, soonest};
@@ -54,6 +55,8 @@ const IDENTIFY_SPACING: Duration = Duration::from_millis(5_500);
 const INVALID_SESSION_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
 /// Commands that wait for the session or the budget; at the bound a command fails.
 const QUEUE_LIMIT: usize = 128;
+/// How many sequence numbers a server may skip at once. Discord skips none.
+const MAX_GAP: u64 = 1 << 20;
 /// The longest message that Discord takes, in bytes; a longer one closes with 4002.
 pub const MAX_COMMAND: usize = 4096;
 
@@ -206,7 +209,7 @@ impl Shard {
             Some(Session { resume_url: Some(url), .. }) if !self.distrust_resume_url => url,
             _ => &self.config.url,
         };
-        let base = if base.contains("://") { String::from(&**base) } else { format!("wss://{base}") };
+        let base = if is_web_socket_url(base) { String::from(&**base) } else { format!("wss://{base}") };
         let url = format!("{}/?v=10&encoding=json", base.trim_end_matches('/'));
         let socket = self.scope.socket();
         if self.step(Step::Open(socket, self.now + OPEN_LIMIT)) {
@@ -302,7 +305,9 @@ impl Shard {
                 resume_url: ready.resume_gateway_url.map(Into::into),
                 seq,
             });
-        } else if let Some(session) = self.session.as_mut().filter(|_| in_session) {
+        } else if let Some(session) =
+            self.session.as_mut().filter(|s| in_session && seq.saturating_sub(s.seq) <= MAX_GAP)
+        {
             if seq <= session.seq {
                 self.counters.repeated += 1;
                 return Ok(());
@@ -311,7 +316,8 @@ impl Shard {
             self.counters.gaps = self.counters.gaps.saturating_add(seq - session.seq - 1);
             session.seq = seq;
         } else {
-            // No session yet: nothing but READY can be meant.
+            // No session yet: nothing but READY can be meant. Or a number that, if it were believed, would make
+            // everything after it look repeated.
             self.counters.unrecognised += 1;
             self.out.event(Event::Unrecognised { op: Some(envelope.op), data: envelope.data });
             return Ok(());

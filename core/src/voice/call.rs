@@ -9,16 +9,19 @@ use core::net::SocketAddr;
 use serde::Serialize;
 
 use crate::backoff;
+use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
 use crate::envelope;
 use crate::gateway::shard::interval;
 use crate::heart::{Beat, Heart};
 use crate::id::{ChannelId, GuildId, UserId};
-use crate::machine::{Audio, CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId};
+use crate::machine::{
+    Audio, CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId, is_web_socket_url,
+};
 use crate::outbox::Outbox;
 use crate::rtp::aead::{Backend, Cipher, Mode};
 use crate::time::{Duration, Timestamp, soonest};
-use crate::voice::close::{Action, END_SESSION, KEEP_SESSION, close_code};
+use crate::voice::close::{Action, close_code};
 use crate::voice::discovery::Due;
 use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Statistics, VoiceStateUpdate};
 use crate::voice::media::{Media, Received};
@@ -695,7 +698,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// Where a voice endpoint is: it comes without a scheme, and may carry the port of a scheme long gone.
 fn url(endpoint: &str) -> Box<str> {
     let endpoint = endpoint.trim_end_matches('/');
-    if endpoint.contains("://") {
+    if is_web_socket_url(endpoint) {
         return format!("{endpoint}/?v={VERSION}").into();
     }
     let host = endpoint.strip_suffix(":80").unwrap_or(endpoint);

@@ -328,7 +328,7 @@ mod tests {
         for (n, datagram) in datagrams.iter().enumerate() {
             // Swapped pairs, losses, and a pause now and then, each call at its own pace.
             let datagram = if n % 7 == 0 { datagrams.get(n + 1).unwrap_or(datagram) } else { datagram };
-            now = now + Duration::from_nanos(if n % 500 == 0 { 40_000_000_000 } else { SPACING });
+            now += Duration::from_nanos(if n % 500 == 0 { 40_000_000_000 } else { SPACING });
             while let Some(at) = deadline.filter(|&at| at <= now) {
                 staged.machine.handle_input(at, Input::Timeout);
                 deadline = staged.peer.settle(at, &mut staged.machine);
