@@ -1,9 +1,12 @@
 //! The whole client: one shard, its calls, their recordings. Routing only; every rule is in the parts.
 
+mod event;
+
+pub use event::{Event, RequestFailed, Stopped};
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::fmt;
 
 use crate::backoff;
 use crate::entropy::Entropy;
@@ -13,8 +16,8 @@ use crate::gateway::{self, Dispatch, Intents, Session, Shard};
 use crate::id::{ChannelId, GuildId, UserId};
 use crate::machine::{Audio, Input, Machine, Output, RequestId, Response, Scope, SocketId, Unanswered};
 use crate::outbox::Outbox;
-use crate::record::{self, Recorder};
-use crate::rest::{API_BASE, Api, GatewayBot, RestError};
+use crate::record::Recorder;
+use crate::rest::{API_BASE, Api, GatewayBot};
 use crate::rtp::aead::{Backend, Mode};
 use crate::secret::Token;
 use crate::time::{Duration, Timestamp, soonest};
@@ -54,83 +57,6 @@ impl Config {
             modes: Mode::ALL.into(),
             backend: Backend::default(),
             session: None,
-        }
-    }
-}
-
-/// What a client tells its user.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Event {
-    /// `/gateway/bot` answered.
-    GatewayBot(GatewayBot),
-    /// `/gateway/bot` could not be had; it is asked again after this wait.
-    GatewayBotFailed {
-        /// Why.
-        reason: RequestFailed,
-        /// The wait.
-        retry_in: Duration,
-    },
-    /// From the gateway.
-    Gateway(gateway::Event),
-    /// From the call in this guild.
-    Voice(GuildId, voice::Event),
-    /// From the recording in this guild.
-    Recording(GuildId, record::Event),
-    /// The client has ended for good: the last event, when every recording is finished.
-    Stopped {
-        /// Why.
-        reason: Stopped,
-    },
-}
-
-/// Why a request failed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum RequestFailed {
-    /// There was no answer.
-    Unanswered(Unanswered),
-    /// The answer was no success.
-    Refused(RestError),
-}
-
-impl fmt::Display for RequestFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unanswered(unanswered) => f.write_str(&unanswered.reason),
-            Self::Refused(error) => error.fmt(f),
-        }
-    }
-}
-
-/// Why a client has ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Stopped {
-    /// The user asked for it.
-    ByUser,
-    /// The gateway has stopped.
-    Gateway(gateway::Stopped),
-    /// `/gateway/bot` could not be had.
-    GatewayBot(RequestFailed),
-    /// No session may be started before the day's count starts afresh.
-    NoIdentifiesLeft {
-        /// When it does, from now.
-        reset_after: Duration,
-    },
-}
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ByUser => f.write_str("stopped"),
-            Self::Gateway(reason) => reason.fmt(f),
-            Self::GatewayBot(reason) => write!(f, "Discord's gateway address could not be had: {reason}"),
-            Self::NoIdentifiesLeft { reset_after } => write!(
-                f,
-                "the bot has started all the sessions that Discord allows in a day; more in {} minutes",
-                reset_after.as_secs().div_ceil(60)
-            ),
         }
     }
 }

@@ -69,6 +69,11 @@ impl Heart {
     }
 }
 
+/// A heartbeat interval in milliseconds, which may be fractional. What is no number beats each minute.
+pub(crate) fn interval(millis: f64) -> Duration {
+    Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::from_secs(60))
+}
+
 /// An interval below this is a broken server's; obeying it would flood.
 const MIN_INTERVAL: Duration = Duration::from_millis(250);
 

@@ -20,7 +20,7 @@ use crate::gateway::opcode::OpCode;
 use crate::gateway::payload::{Hello, Identify, Properties, Ready, Resume};
 use crate::gateway::phase::{Phase, Step};
 use crate::gateway::session::Session;
-use crate::heart::{Beat, Heart};
+use crate::heart::{Beat, Heart, interval};
 use crate::id::UserId;
 use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, is_web_socket_url};
 use crate::outbox::Outbox;
@@ -71,7 +71,9 @@ pub enum CommandError {
     #[error("the gateway connection has ended")]
     Stopped,
     /// 128 commands are waiting already.
-    #[error("too many commands are waiting: wait until the session is there and the send budget has refilled")]
+    #[error(
+        "too many commands are waiting: wait until the session is there and the send budget has refilled"
+    )]
     QueueFull,
     /// The message would be longer than [`MAX_COMMAND`].
     #[error("the command has {bytes} bytes; Discord takes 4,096")]
@@ -509,9 +511,4 @@ impl Machine for Shard {
     fn is_finished(&self) -> bool {
         self.phase == Phase::Stopped && self.out.is_empty()
     }
-}
-
-/// A heartbeat interval in milliseconds, which may be fractional. What is no number beats each minute.
-pub(crate) fn interval(millis: f64) -> Duration {
-    Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::from_secs(60))
 }

@@ -277,7 +277,9 @@ fn resumes_at_the_resume_url_and_counts_what_is_replayed() {
         })
         .collect();
     assert_eq!(dispatches, [(3, true), (4, false), (5, false)]);
-    assert!(bench.events.iter().any(|event| matches!(event, Event::Connected { resumed: true, replayed: 1 })));
+    assert!(
+        bench.events.iter().any(|event| matches!(event, Event::Connected { resumed: true, replayed: 1 }))
+    );
     assert_eq!(bench.shard.counters().resumes, 1);
 }
 
@@ -308,7 +310,9 @@ fn each_close_code_leads_where_it_should() {
         assert_eq!(bench.closes, [], "{code}: the peer has closed already");
         match action {
             Action::Stop => {
-                let [Event::Stopped { reason, .. }] = &bench.events[..] else { panic!("{code}: {:?}", bench.events) };
+                let [Event::Stopped { reason, .. }] = &bench.events[..] else {
+                    panic!("{code}: {:?}", bench.events)
+                };
                 let text = reason.to_string();
                 assert!(text.contains(&code.to_string()) && text.len() > 60, "{code}: {text}");
                 assert!(bench.shard.is_finished() && bench.wait.is_none());
@@ -471,6 +475,17 @@ fn repeated_dispatches_are_dropped_and_gaps_counted() {
 }
 
 #[test]
+fn a_sequence_number_from_nowhere_makes_nobody_deaf() {
+    let mut bench = Bench::in_session();
+    for seq in [2, u64::MAX, 3] {
+        bench.dispatch(seq, "A", &json!({}));
+    }
+    assert!(matches!(bench.events[1], Event::Unrecognised { op: Some(0), .. }));
+    let counters = bench.shard.counters();
+    assert_eq!((counters.dispatches, counters.unrecognised, counters.gaps), (3, 1, 0));
+}
+
+#[test]
 fn commands_wait_for_the_session_and_the_budget() {
     let mut bench = Bench::new(config(), None);
     for n in 0..128 {
@@ -501,11 +516,16 @@ fn commands_wait_for_the_session_and_the_budget() {
 fn what_is_not_understood_reaches_the_user_or_ends_the_connection() {
     let mut bench = Bench::in_session();
     bench.message(&json!({"op": 77, "d": {"new": true}}));
-    assert!(matches!(&bench.events[0], Event::Unrecognised { op: Some(77), data } if data == r#"{"new":true}"#));
+    assert!(
+        matches!(&bench.events[0], Event::Unrecognised { op: Some(77), data } if data == r#"{"new":true}"#)
+    );
     for text in ["", "{", "[]", "{\"op\":10,\"d\":{}}", "{\"op\":9,\"d\":1}", "{\"op\":\"x\"}"] {
         let mut bench = Bench::in_session();
         bench.text(text);
-        assert!(matches!(bench.disconnects()[0].0, Disconnect::Malformed(_)) || text.contains("10"), "{text}");
+        assert!(
+            matches!(bench.disconnects()[0].0, Disconnect::Malformed(_)) || text.contains("10"),
+            "{text}"
+        );
     }
 }
 

@@ -60,15 +60,15 @@ mod tests {
     fn durations_are_those_of_the_table() {
         for (packet, samples) in [
             (&[0xF8, 0xFF, 0xFE][..], Some(960)),
-            (&[0x78], Some(960)),         // hybrid, full band, 20 ms
-            (&[0x08], Some(960)),         // SILK, narrow band, 20 ms
-            (&[0x18], Some(2880)),        // SILK, 60 ms
-            (&[0x19], Some(5760)),        // two of them
-            (&[0x1B, 3], None),           // three of them: 180 ms
-            (&[0xE3, 48], Some(5760)),    // 48 times 2.5 ms
+            (&[0x78], Some(960)),      // hybrid, full band, 20 ms
+            (&[0x08], Some(960)),      // SILK, narrow band, 20 ms
+            (&[0x18], Some(2880)),     // SILK, 60 ms
+            (&[0x19], Some(5760)),     // two of them
+            (&[0x1B, 3], None),        // three of them: 180 ms
+            (&[0xE3, 48], Some(5760)), // 48 times 2.5 ms
             (&[0xE3, 49], None),
-            (&[0xFB, 0], None),           // no frame
-            (&[0xFB], None),              // no frame count
+            (&[0xFB, 0], None), // no frame
+            (&[0xFB], None),    // no frame count
             (&[], None),
         ] {
             assert_eq!(duration(packet), samples, "{packet:02x?}");

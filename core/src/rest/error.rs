@@ -84,7 +84,10 @@ mod tests {
         assert!(error.to_string().contains("DISCORD_BOT_TOKEN"));
         assert!(!error.is_transient());
         let error = RestError::new(&response(503, "<html>"));
-        assert_eq!((error.code, &*error.message, error.retry_after), (0, "<html>", Some(Duration::from_secs(3))));
+        assert_eq!(
+            (error.code, &*error.message, error.retry_after),
+            (0, "<html>", Some(Duration::from_secs(3)))
+        );
         let endless = RestError::new(&response(429, r#"{"message":"","retry_after":-1}"#));
         assert_eq!(endless.retry_after, None);
     }

@@ -1,10 +1,12 @@
 //! One voice call, through all its connections.
 
+mod handshake;
+mod join;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 
 use serde::Serialize;
 
@@ -12,24 +14,20 @@ use crate::backoff;
 use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
 use crate::envelope;
-use crate::gateway::shard::interval;
-use crate::heart::{Beat, Heart};
+use crate::heart::{Beat, Heart, interval};
 use crate::id::{ChannelId, GuildId, UserId};
 use crate::machine::{
     Audio, CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId, is_web_socket_url,
 };
 use crate::outbox::Outbox;
-use crate::rtp::aead::{Backend, Cipher, Mode};
+use crate::rtp::aead::{Backend, Mode};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::close::{Action, close_code};
 use crate::voice::discovery::Due;
-use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Statistics, VoiceStateUpdate};
+use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Statistics};
 use crate::voice::media::{Media, Received};
 use crate::voice::opcode::OpCode;
-use crate::voice::payload::{
-    self, Heartbeat, Identify, Message, Ready, Resume, SelectProtocol, SelectProtocolData,
-    SessionDescription, SpeakingOut, VoiceServer, VoiceState,
-};
+use crate::voice::payload::{self, Heartbeat, Message, VoiceServer, VoiceState};
 use crate::voice::phase::{Phase, Step};
 use crate::voice::tally::Tally;
 
@@ -204,113 +202,6 @@ impl Call {
         self.end(Ended::ByUser);
     }
 
-    /// Takes a VOICE_STATE_UPDATE of the main gateway; those of other users and guilds change nothing.
-    pub fn handle_voice_state(&mut self, now: Timestamp, state: &VoiceState) {
-        self.tick(now);
-        let ours = state.user_id == self.config.user
-            && state.guild_id.is_none_or(|guild| guild == self.config.guild);
-        if !ours || self.phase == Phase::Ended {
-            return;
-        }
-        let joining = matches!(self.phase, Phase::Joining { .. } | Phase::Waiting { resume: false, .. });
-        let Some(channel) = state.channel_id else {
-            // It may answer our own leave before the second try, even after a late answer to the first.
-            if !joining && !core::mem::take(&mut self.leaving) {
-                self.end(Ended::Removed);
-            }
-            return;
-        };
-        if channel != self.config.channel {
-            if joining {
-                return;
-            }
-            self.config.channel = channel;
-            self.out.event(Event::Moved(channel));
-        }
-        self.state = Some(state.clone());
-        self.open_if_ready();
-    }
-
-    /// Takes a VOICE_SERVER_UPDATE of the main gateway; those of other guilds change nothing.
-    pub fn handle_voice_server(&mut self, now: Timestamp, server: &VoiceServer) {
-        self.tick(now);
-        if server.guild_id != self.config.guild || self.phase == Phase::Ended {
-            return;
-        }
-        if server.endpoint.is_none() {
-            self.server = None;
-            if !matches!(self.phase, Phase::Joining { .. }) {
-                self.drop_connection(END_SESSION);
-                self.drop_media();
-                self.step(Step::Await(self.now + AWAIT_LIMIT));
-                self.out.event(Event::Disconnected { reason: Disconnect::NoServer, next: Next::Await });
-            }
-            return;
-        }
-        if self.server.as_ref() == Some(server) {
-            return;
-        }
-        self.server = Some(server.clone());
-        match self.phase {
-            Phase::Joining { .. } | Phase::Awaiting { .. } => {}
-            Phase::Waiting { resume: false, .. } | Phase::Ended => return,
-            Phase::Waiting { resume: true, .. }
-            | Phase::Opening { .. }
-            | Phase::Identifying { .. }
-            | Phase::Discovering { .. }
-            | Phase::Selecting { .. }
-            | Phase::Resuming { .. }
-            | Phase::Live { .. } => {
-                // A new token means a new voice session, even on the same endpoint.
-                self.drop_connection(END_SESSION);
-                self.drop_media();
-                self.step(Step::Await(self.now + AWAIT_LIMIT));
-                let reason = Disconnect::ServerChanged;
-                self.out.event(Event::Disconnected { reason, next: Next::Reconnect });
-            }
-        }
-        self.open_if_ready();
-    }
-
-    /// The main gateway has lost its connection: it answers nothing until it is back.
-    pub fn handle_gateway_lost(&mut self, now: Timestamp) {
-        self.tick(now);
-        self.gateway_is_lost = true;
-    }
-
-    /// The main gateway is in session again. Unless it resumed, the voice session has ended with the old one.
-    pub fn handle_gateway_session(&mut self, now: Timestamp, resumed: bool) {
-        self.tick(now);
-        self.gateway_is_lost = false;
-        match self.phase {
-            Phase::Ended | Phase::Waiting { resume: false, .. } => {}
-            // Part of the answer has come, perhaps in the replay: the rest is under way.
-            Phase::Joining { .. } if resumed && (self.state.is_some() || self.server.is_some()) => {
-                self.step(Step::Join(self.now + JOIN_LIMIT));
-            }
-            Phase::Joining { .. } => {
-                // What was asked may have gone down with the connection.
-                self.asked = 0;
-                self.ask();
-            }
-            _ if resumed => {}
-            _ => {
-                self.drop_connection(END_SESSION);
-                self.drop_media();
-                let next = Next::Rejoin(Duration::ZERO);
-                self.out.event(Event::Disconnected { reason: Disconnect::NewGatewaySession, next });
-                self.asked = 0;
-                self.ask();
-            }
-        }
-    }
-
-    /// The main gateway has stopped: no call without it.
-    pub fn handle_gateway_stopped(&mut self, now: Timestamp) {
-        self.tick(now);
-        self.end(Ended::GatewayStopped);
-    }
-
     fn tick(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
     }
@@ -325,38 +216,6 @@ impl Call {
         }
     }
 
-    /// Asks the main gateway for the channel.
-    fn ask(&mut self) {
-        self.state = None;
-        self.server = None;
-        if self.step(Step::Join(self.now + JOIN_LIMIT)) {
-            self.leaving = self.asked > 0;
-            if self.leaving {
-                self.update_voice_state(None);
-            }
-            self.asked += 1;
-            self.update_voice_state(Some(self.config.channel));
-        }
-    }
-
-    fn update_voice_state(&mut self, channel_id: Option<ChannelId>) {
-        let Config { guild: guild_id, self_mute, self_deaf, .. } = self.config;
-        let update = VoiceStateUpdate { guild_id, channel_id, self_mute, self_deaf };
-        self.out.event(Event::UpdateVoiceState(update));
-    }
-
-    /// Starts a new voice session once both updates are there.
-    fn open_if_ready(&mut self) {
-        if self.state.is_some()
-            && self.server.is_some()
-            && matches!(self.phase, Phase::Joining { .. } | Phase::Awaiting { .. })
-        {
-            self.asked = 0;
-            self.seq_ack = -1;
-            self.open(false);
-        }
-    }
-
     fn open(&mut self, resume: bool) {
         let Some(endpoint) = self.server.as_ref().and_then(|server| server.endpoint.as_deref()) else {
             return;
@@ -365,34 +224,6 @@ impl Call {
         let socket = self.scope.socket();
         if self.step(Step::Open(socket, self.now + STEP_LIMIT, resume)) {
             self.out.push(Output::OpenWebSocket { socket, url });
-        }
-    }
-
-    fn on_opened(&mut self) {
-        let (Some(VoiceState { session_id, .. }), Some(VoiceServer { token, .. })) =
-            (&self.state, &self.server)
-        else {
-            return;
-        };
-        let server_id = self.config.guild;
-        let until = self.now + STEP_LIMIT;
-        match self.phase {
-            Phase::Opening { resume: true, .. } => {
-                let resume = Resume { server_id, session_id, token, seq_ack: self.seq_ack };
-                let message = envelope::encode(OpCode::Resume.number(), &resume);
-                self.step(Step::Opened(until));
-                self.send_message(message);
-            }
-            Phase::Opening { resume: false, .. } => {
-                let user_id = self.config.user;
-                let identify =
-                    Identify { server_id, user_id, session_id, token, max_dave_protocol_version: 0 };
-                let message = envelope::encode(OpCode::Identify.number(), &identify);
-                self.counters.identifies += 1;
-                self.step(Step::Opened(until));
-                self.send_message(message);
-            }
-            _ => {}
         }
     }
 
@@ -459,70 +290,6 @@ impl Call {
                 self.counters.unrecognised += 1;
                 self.out.event(Event::Unrecognised { op, data });
             }
-        }
-    }
-
-    fn on_ready(&mut self, ready: &Ready) {
-        if !matches!(self.phase, Phase::Identifying { .. }) {
-            return;
-        }
-        let offered = |mode: &Mode| ready.modes.iter().any(|name| name == mode.name());
-        let Some(mode) = self.config.modes.iter().copied().find(offered) else {
-            self.end(Ended::NoMode { offered: ready.modes.clone() });
-            return;
-        };
-        self.mode = Some(mode);
-        let socket = self.scope.socket();
-        self.media = Some(Media::new(socket, ready.ssrc));
-        self.out.push(Output::OpenUdp { socket, peer: SocketAddr::new(ready.ip, ready.port) });
-        self.step(Step::Ready(self.now + STEP_LIMIT));
-    }
-
-    fn on_discovered(&mut self, external: SocketAddr) {
-        let Some(mode) = self.mode.filter(|_| matches!(self.phase, Phase::Discovering { .. })) else {
-            return;
-        };
-        let data = SelectProtocolData { address: external.ip(), port: external.port(), mode: mode.name() };
-        self.step(Step::Discovered(self.now + STEP_LIMIT));
-        self.send(OpCode::SelectProtocol, &SelectProtocol { protocol: "udp", data });
-    }
-
-    fn on_description(&mut self, description: &SessionDescription) {
-        if !matches!(self.phase, Phase::Selecting { .. } | Phase::Live { .. }) {
-            return;
-        }
-        let Some(mode) = Mode::from_name(&description.mode) else {
-            self.end(Ended::NoMode { offered: [description.mode.clone()].into() });
-            return;
-        };
-        if description.dave_protocol_version > 0 {
-            self.end(Ended::Dave { version: description.dave_protocol_version });
-            return;
-        }
-        let Some(media) = &mut self.media else { return };
-        // A server that never said Hello is told of our life all the same.
-        if self.heart.is_none() {
-            self.heart = Some(Heart::start(self.now, LONGEST_BEAT, PATIENCE, &mut self.entropy));
-        }
-        media.set_cipher(self.now, Cipher::new(self.config.backend, mode, &description.secret_key));
-        self.mode = Some(mode);
-        let ssrc = media.ssrc();
-        if self.step(Step::Described) {
-            self.leaving = false;
-            // An op 5 with our SSRC must come before any audio of ours, and some servers send none before it.
-            self.send(OpCode::Speaking, &SpeakingOut { speaking: 0, delay: 0, ssrc });
-            self.announce(false);
-        }
-    }
-
-    /// The call is live.
-    fn announce(&mut self, resumed: bool) {
-        self.was_live = true;
-        self.resumes_tried = 0;
-        let Some(media) = &self.media else { return };
-        if let (Some(mode), Some(external)) = (self.mode, media.external()) {
-            let discovery_requests = media.discovery_requests();
-            self.out.event(Event::Connected { resumed, mode, external, discovery_requests });
         }
     }
 

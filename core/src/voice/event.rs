@@ -147,7 +147,11 @@ pub struct Packet {
 impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, ssrc, sequence, timestamp, age, opus } = self;
-        write!(f, "Packet(user {user}, ssrc {ssrc}, {sequence}, {timestamp}, {age:?} old, {} bytes)", opus.len())
+        write!(
+            f,
+            "Packet(user {user}, ssrc {ssrc}, {sequence}, {timestamp}, {age:?} old, {} bytes)",
+            opus.len()
+        )
     }
 }
 

@@ -330,7 +330,10 @@ mod tests {
         let (mut media, mut sealer) = media();
         let now = Timestamp::from_millis(100);
         for sequence in 1..=3 {
-            assert_eq!(media.handle_datagram(now, &mut packet(&mut sealer, sequence, b"opus")), Received::Nothing);
+            assert_eq!(
+                media.handle_datagram(now, &mut packet(&mut sealer, sequence, b"opus")),
+                Received::Nothing
+            );
         }
         let waited = media.map(Timestamp::from_millis(250), SSRC, USER);
         assert_eq!(waited.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [1, 2, 3]);
@@ -360,7 +363,8 @@ mod tests {
         media.map(Timestamp::ZERO, SSRC, USER);
         let mut audio = 0;
         let mut take = |mut data: Vec<u8>| {
-            audio += u32::from(matches!(media.handle_datagram(Timestamp::ZERO, &mut data), Received::Audio(_)));
+            audio +=
+                u32::from(matches!(media.handle_datagram(Timestamp::ZERO, &mut data), Received::Audio(_)));
         };
         let first = packet(&mut sealer, 10, b"opus");
         take(first.clone());
@@ -381,13 +385,8 @@ mod tests {
         assert_eq!(audio, 4);
         let tally = Tally { received: 4, padding: 1, lost: 1, late: 1, duplicated: 1, stale: 1 };
         assert_eq!(media.tallies()[&USER], tally);
-        let dropped = Dropped {
-            foreign: 2,
-            malformed: 1,
-            unauthentic: 1,
-            other_payload: 1,
-            ..Dropped::default()
-        };
+        let dropped =
+            Dropped { foreign: 2, malformed: 1, unauthentic: 1, other_payload: 1, ..Dropped::default() };
         assert_eq!(media.dropped, dropped);
     }
 

@@ -203,9 +203,7 @@ pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError>
         | OpCode::MlsAnnounceCommitTransition
         | OpCode::MlsWelcome
         | OpCode::MlsInvalidCommitWelcome
-        | OpCode::Unknown(_) => {
-            Message::Other(envelope.op, envelope.data)
-        }
+        | OpCode::Unknown(_) => Message::Other(envelope.op, envelope.data),
     };
     Ok((envelope.seq, message))
 }

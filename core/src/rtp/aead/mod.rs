@@ -124,12 +124,7 @@ impl Cipher {
     ///
     /// # Errors
     /// If `plain` is longer than the cipher allows, which no datagram is.
-    pub fn seal(
-        &self,
-        nonce: [u8; NONCE],
-        clear: &[u8],
-        plain: &mut [u8],
-    ) -> Result<[u8; TAG], Unauthentic> {
+    pub fn seal(&self, nonce: [u8; NONCE], clear: &[u8], plain: &mut [u8]) -> Result<[u8; TAG], Unauthentic> {
         match &self.0 {
             Keyed::Portable(cipher) => cipher.seal(nonce, clear, plain),
             #[cfg(feature = "ring")]

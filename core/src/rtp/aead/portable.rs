@@ -6,7 +6,10 @@ use chacha20poly1305::XChaCha20Poly1305;
 
 use super::{KEY, Mode, NONCE, TAG, Unauthentic, padded};
 
-#[expect(clippy::large_enum_variant, reason = "one for each connection, and boxing it would cost a look-up a packet")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each connection, and boxing it would cost a look-up a packet"
+)]
 pub(super) enum Cipher {
     Aes(Aes256Gcm),
     XChaCha(XChaCha20Poly1305),

@@ -5,7 +5,10 @@ use chacha20::{R20, hchacha};
 
 use super::{KEY, Mode, NONCE, TAG, Unauthentic, padded};
 
-#[expect(clippy::large_enum_variant, reason = "one for each connection, and boxing it would cost a look-up a packet")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each connection, and boxing it would cost a look-up a packet"
+)]
 pub(super) enum Cipher {
     Aes(LessSafeKey),
     XChaCha([u8; KEY]),
