@@ -17,6 +17,9 @@ use crate::drive::Drive;
 use crate::message::Rtp;
 use crate::step::{Step, steps};
 
+/// Time stands still from here on: hours of silence tell nothing new.
+const LONGEST: Timestamp = Timestamp::from_millis(300_000);
+
 /// Steps, of which packets, passing time, files' reports and the stop concern a recorder. Of a packet's flags,
 /// the lower two bits are the user, and the rest its age in units of 40 ms.
 pub fn recorder(data: &[u8]) {
@@ -26,6 +29,7 @@ pub fn recorder(data: &[u8]) {
         match step {
             Step::Rtp(_, rtp) => drive.act(|recorder, now| take(recorder, now, &rtp)),
             Step::Command(..) => drive.act(Recorder::stop),
+            Step::Sleep(_) | Step::Timeout if drive.now() > LONGEST => drive.step(&Step::Sleep(0)),
             step => drive.step(&step),
         }
         note(&drive, &mut finished);

@@ -12,18 +12,19 @@ use mio::{Interest, Poll, Token, Waker};
 use rustls::ClientConfig;
 use sanscord::machine::{Audio, CloseFrame, Closed, FileReport, Frame, Input, Machine, Output, SocketId};
 use sanscord::time::Timestamp;
+use sanscord_host::disk::Step;
+use sanscord_host::{Network, SetupError};
 use tracing::{debug, trace};
 use tungstenite::WebSocket;
 
-use crate::SetupError;
 use crate::clock::Clock;
 use crate::events::{Events, Queue};
-use crate::file::{Files, Step};
+use crate::file::Files;
 use crate::handle::{Alive, Command, Handle};
 use crate::http::Http;
 use crate::report::{Report, Reporter};
 use crate::socket::{self, Got, Link, Tcp, Udp};
-use crate::tls::{Network, Stream};
+use crate::tls::Stream;
 
 pub(crate) fn spawn<M, A>(
     machine: M,
@@ -50,7 +51,7 @@ where
         deadline: None,
         poll,
         tls,
-        connect_timeout: network.connect_timeout,
+        connect_timeout: network.connect_limit(),
         commands,
         reports,
         http: Http::new(network, reporter.clone()),

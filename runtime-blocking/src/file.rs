@@ -1,15 +1,11 @@
 //! Files, written by a thread of their own in the order in which the machine wrote.
 
-use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use bytes::Bytes;
-use sanscord::machine::{FileId, FileReport, Input};
-use tracing::debug;
+use sanscord::machine::{FileId, Input};
+use sanscord_host::disk::{Disk, STEPS, Step};
 
 use crate::report::{Report, Reporter};
 
@@ -18,13 +14,6 @@ use crate::report::{Report, Reporter};
 pub(crate) struct Files {
     reporter: Reporter,
     writer: Option<SyncSender<(FileId, Step)>>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Step {
-    Open { path: Box<str> },
-    Append(Bytes),
-    Close,
 }
 
 impl Files {
@@ -55,56 +44,12 @@ impl Files {
 }
 
 fn write(steps: &Receiver<(FileId, Step)>, reporter: &Reporter) {
-    let mut files = HashMap::new();
+    let mut disk = Disk::default();
     for (file, step) in steps {
-        if let Some(report) = perform(&mut files, file, step) {
-            debug!(file = file.as_u64(), ?report, "file");
+        if let Some(report) = disk.perform(file, step) {
             reporter.send(Report::Input(Input::File(file, report)));
         }
     }
-    for (path, file) in files.values() {
-        if let Err(error) = File::sync_all(file) {
-            debug!(%path, %error, "file left open could not be brought to the disk");
-        }
-    }
+    disk.finish();
     reporter.send(Report::FilesDone);
 }
-
-/// Steps for a file that has failed are ignored: its last report is out.
-fn perform(files: &mut HashMap<FileId, (Box<str>, File)>, id: FileId, step: Step) -> Option<FileReport> {
-    let failed = |verb: &str, path: &str, error: io::Error| {
-        Some(FileReport::Failed { reason: format!("{path} could not be {verb}: {error}").into() })
-    };
-    match step {
-        Step::Open { path } => match create(Path::new(&*path)) {
-            Ok(file) => {
-                files.insert(id, (path, file));
-                None
-            }
-            Err(error) => failed("created", &path, error),
-        },
-        Step::Append(data) => {
-            let (path, file) = files.get_mut(&id)?;
-            let error = file.write_all(&data).err()?;
-            let report = failed("written", path, error);
-            files.remove(&id);
-            report
-        }
-        Step::Close => {
-            let (path, file) = files.remove(&id)?;
-            match file.sync_all() {
-                Ok(()) => Some(FileReport::Closed),
-                Err(error) => failed("brought to the disk", &path, error),
-            }
-        }
-    }
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    OpenOptions::new().append(true).create_new(true).open(path)
-}
-
-const STEPS: usize = 1024;

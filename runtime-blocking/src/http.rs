@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sanscord::machine::{Input, MAX_BODY, Request, RequestId, Response, Unanswered};
+use sanscord_host::Network;
+use sanscord_host::failure::{CUT, explain, is_cut, rustls_error};
 use tracing::debug;
 use ureq::http;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error};
 
 use crate::report::{Report, Reporter};
-use crate::tls::{CUT, Network, explain, is_cut, rustls_error};
 
 #[derive(Debug)]
 pub(crate) struct Http {
@@ -32,11 +33,11 @@ struct Exchange {
 
 impl Http {
     pub(crate) fn new(network: &Network, reporter: Reporter) -> Self {
-        let roots = if network.trusted.is_empty() {
+        let roots = if network.trusted().is_empty() {
             RootCerts::WebPki
         } else {
             let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-            let all = mozilla.chain(&network.trusted).map(|der| Certificate::from_der(der).to_owned());
+            let all = mozilla.chain(network.trusted()).map(|der| Certificate::from_der(der).to_owned());
             RootCerts::from(all)
         };
         let config = Agent::config_builder()

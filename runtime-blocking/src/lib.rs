@@ -34,62 +34,11 @@ mod report;
 mod socket;
 mod tls;
 
-use std::io;
-use std::path::PathBuf;
-
 use sanscord::machine::{Audio, Machine};
 
 pub use events::{Events, NextError};
 pub use handle::Handle;
-pub use tls::Network;
-
-/// How many events may wait before the driver stops to read WebSockets.
-pub const EVENT_CAPACITY: usize = 4096;
-
-/// Why a driver could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// A file with certificates cannot be used.
-    #[error("the certificates in {} cannot be used: {reason}", path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The operating system gave no randomness.
-    #[error("the operating system gave no randomness: {reason}")]
-    Entropy {
-        /// What it said.
-        reason: String,
-    },
-    /// The operating system gave no thread or no event queue.
-    #[error("the driver could not be started: {0}")]
-    Io(#[from] io::Error),
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {reason}")]
-    Tls {
-        /// What rustls said.
-        reason: String,
-    },
-}
-
-/// The driver has ended: its machine is finished, or it was told to stop.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the driver has ended")]
-pub struct Ended;
-
-/// A seed for a machine, from the operating system.
-///
-/// # Errors
-///
-/// [`SetupError::Entropy`] if it gives none.
-pub fn seed() -> Result<[u8; 32], SetupError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| SetupError::Entropy { reason: error.to_string() })?;
-    Ok(seed)
-}
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed};
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.
 ///

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use rustls::ClientConfig;
 use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
+use sanscord_host::failure::{CUT, is_cut};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::error::ProtocolError;
 use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
-use crate::tls::{CUT, Stream, is_cut};
+use crate::tls::Stream;
 
 /// A TCP socket that obeys a deadline as long as it blocks.
 #[derive(Debug)]
@@ -286,7 +287,9 @@ fn blocked(error: &Error) -> bool {
 
 fn lost(error: Error) -> Closed {
     let reason = match error {
-        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            CUT.to_owned()
+        }
         error if is_cut(&error) => CUT.to_owned(),
         Error::Io(error) => error.to_string(),
         error => error.to_string(),

@@ -20,17 +20,19 @@ use sanscord::machine::{
     Unanswered,
 };
 use sanscord::time::Timestamp;
+use sanscord_host::disk::Step;
+use sanscord_host::events::{Events, Queue};
+use sanscord_host::{Network, SetupError};
 use smol::channel::{Receiver, bounded, unbounded};
 use smol::{Executor, Task, Timer};
 use tracing::{debug, trace};
 
 use crate::clock::Clock;
-use crate::events::{Events, Queue};
-use crate::file::{Files, Step};
+use crate::file::Files;
 use crate::handle::{Command, Handle};
+use crate::http;
+use crate::report::Report;
 use crate::socket::{self, Inbox, Incoming, Link, Udp, refused};
-use crate::tls::Network;
-use crate::{SetupError, http};
 
 /// Runs a machine. Spawn [`Driver::run`].
 #[must_use = "nothing happens unless it is run"]
@@ -64,13 +66,6 @@ pub struct Driver<M: Machine> {
     ending: Option<Ending>,
 }
 
-/// What tasks and files tell the driver.
-pub(crate) enum Report {
-    Connected(SocketId, Result<Box<socket::Socket>, Closed>),
-    Input(Input),
-    FilesDone,
-}
-
 enum Socket {
     /// A task is at it.
     Connecting(AbortHandle),
@@ -102,7 +97,7 @@ impl<M: Machine> Driver<M> {
             deadline: None,
             timer: None,
             tls: Arc::new(tls),
-            connect_timeout: network.connect_timeout,
+            connect_timeout: network.connect_limit(),
             commands: Box::pin(commands),
             handles_gone: false,
             events: Arc::clone(&events),

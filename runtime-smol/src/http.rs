@@ -12,11 +12,11 @@ use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use rustls::ClientConfig;
 use sanscord::machine::{MAX_BODY, Request, Response, Unanswered};
+use sanscord_host::failure::{CUT, is_cut};
 use smol::Timer;
 use smol_hyper::rt::FuturesIo;
 
 use crate::socket::dial;
-use crate::tls::{CUT, is_cut};
 
 pub(crate) async fn perform(tls: Arc<ClientConfig>, request: Request) -> Result<Response, Unanswered> {
     let deadline = request.deadline;

@@ -28,66 +28,19 @@
 
 mod clock;
 mod driver;
-mod events;
 mod file;
 mod handle;
 mod http;
+mod report;
 mod socket;
 mod tls;
-
-use std::path::PathBuf;
 
 use sanscord::machine::{Audio, Machine};
 
 pub use driver::{Driver, Started};
-pub use events::Events;
 pub use handle::Handle;
-pub use tls::Network;
-
-/// How many events may wait before the driver stops to read WebSockets.
-pub const EVENT_CAPACITY: usize = 4096;
-
-/// Why a driver could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// A file with certificates cannot be used.
-    #[error("the certificates in {} cannot be used: {reason}", path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The operating system gave no randomness.
-    #[error("the operating system gave no randomness: {reason}")]
-    Entropy {
-        /// What it said.
-        reason: String,
-    },
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {reason}")]
-    Tls {
-        /// What rustls said.
-        reason: String,
-    },
-}
-
-/// The driver has ended: its machine is finished, or it was told to stop.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the driver has ended")]
-pub struct Ended;
-
-/// A seed for a machine, from the operating system.
-///
-/// # Errors
-///
-/// [`SetupError::Entropy`] if it gives none.
-pub fn seed() -> Result<[u8; 32], SetupError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| SetupError::Entropy { reason: error.to_string() })?;
-    Ok(seed)
-}
+pub use sanscord_host::events::Events;
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed};
 
 /// A driver for this machine, the way to it, and what it tells; audio that it decrypts is discarded.
 ///

@@ -18,11 +18,12 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use rustls::ClientConfig;
 use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
+use sanscord_host::failure::{CUT, is_cut};
 use smol::channel::{Receiver, Sender, bounded, unbounded};
 use smol::net::{TcpStream, resolve};
 use smol::{Async, Timer};
 
-use crate::tls::{CUT, Stream, is_cut};
+use crate::tls::Stream;
 
 pub(crate) type Socket = WebSocketStream<Stream>;
 
@@ -227,7 +228,9 @@ async fn write(
 
 fn lost(error: Error) -> Closed {
     let reason = match error {
-        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            CUT.to_owned()
+        }
         error if is_cut(&error) => CUT.to_owned(),
         Error::Io(error) => error.to_string(),
         error => error.to_string(),

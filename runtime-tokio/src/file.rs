@@ -1,19 +1,15 @@
 //! Files, written by a thread of the blocking pool in the order in which the machine wrote.
 
-use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use sanscord::machine::{FileId, FileReport, Input};
+use sanscord::machine::{FileId, Input};
+use sanscord_host::disk::{Disk, Step};
+use sanscord_host::steps::Steps;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
-use tracing::debug;
 
-use crate::driver::Report;
+use crate::report::Report;
 
 /// The way to the thread that writes; it is taken from the pool for the first file.
 #[derive(Debug)]
@@ -22,19 +18,12 @@ pub(crate) struct Files {
     steps: Option<Arc<Steps>>,
 }
 
-#[derive(Debug)]
-pub(crate) enum Step {
-    Open { path: Box<str> },
-    Append(Bytes),
-    Close,
-}
-
 impl Files {
     pub(crate) fn new(reports: mpsc::UnboundedSender<Report>) -> Self {
         Self { reports, steps: None }
     }
 
-    /// Queues a step; gives it back if [`STEPS`] of them are waiting.
+    /// Queues a step; gives it back if there is no room.
     pub(crate) fn queue(&mut self, file: FileId, step: Step) -> Result<(), (FileId, Step)> {
         let steps = self.steps.get_or_insert_with(|| {
             let steps = Arc::new(Steps::default());
@@ -42,24 +31,12 @@ impl Files {
             spawn_blocking(move || write(&queue, &reports));
             steps
         });
-        let mut state = steps.lock();
-        if state.steps.len() >= STEPS {
-            return Err((file, step));
-        }
-        state.steps.push_back((file, step));
-        steps.arrived.notify_one();
-        Ok(())
+        steps.push(file, step)
     }
 
     /// Ready once there is room for a step.
     pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
-        let Some(steps) = &self.steps else { return Poll::Ready(()) };
-        let mut state = steps.lock();
-        if state.steps.len() < STEPS {
-            return Poll::Ready(());
-        }
-        state.driver = Some(cx.waker().clone());
-        Poll::Pending
+        self.steps.as_ref().map_or(Poll::Ready(()), |steps| steps.poll_ready(cx))
     }
 
     /// Takes no more. Answers whether a [`Report::FilesDone`] will follow once all is written.
@@ -74,101 +51,14 @@ impl Drop for Files {
     }
 }
 
-#[derive(Debug, Default)]
-struct Steps {
-    state: Mutex<State>,
-    arrived: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    steps: VecDeque<(FileId, Step)>,
-    finished: bool,
-    /// Waits for room.
-    driver: Option<Waker>,
-}
-
-impl Steps {
-    fn finish(&self) {
-        self.lock().finished = true;
-        self.arrived.notify_one();
-    }
-
-    /// Waits for the next step; `None` once there will be none.
-    fn next(&self) -> Option<(FileId, Step)> {
-        let mut state = self.lock();
-        loop {
-            if let Some(step) = state.steps.pop_front() {
-                let driver = state.driver.take();
-                drop(state);
-                if let Some(driver) = driver {
-                    driver.wake();
-                }
-                return Some(step);
-            }
-            if state.finished {
-                return None;
-            }
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn write(steps: &Steps, reports: &mpsc::UnboundedSender<Report>) {
-    let mut files = HashMap::new();
+    let mut disk = Disk::default();
+    // A driver that is gone needs no report.
     while let Some((file, step)) = steps.next() {
-        if let Some(report) = perform(&mut files, file, step) {
-            debug!(file = file.as_u64(), ?report, "file");
+        if let Some(report) = disk.perform(file, step) {
             let _ = reports.send(Report::Input(Input::File(file, report)));
         }
     }
-    for (path, file) in files.values() {
-        if let Err(error) = File::sync_all(file) {
-            debug!(%path, %error, "file left open could not be brought to the disk");
-        }
-    }
+    disk.finish();
     let _ = reports.send(Report::FilesDone);
 }
-
-/// Steps for a file that has failed are ignored: its last report is out.
-fn perform(files: &mut HashMap<FileId, (Box<str>, File)>, id: FileId, step: Step) -> Option<FileReport> {
-    let failed = |verb: &str, path: &str, error: io::Error| {
-        Some(FileReport::Failed { reason: format!("{path} could not be {verb}: {error}").into() })
-    };
-    match step {
-        Step::Open { path } => match create(Path::new(&*path)) {
-            Ok(file) => {
-                files.insert(id, (path, file));
-                None
-            }
-            Err(error) => failed("created", &path, error),
-        },
-        Step::Append(data) => {
-            let (path, file) = files.get_mut(&id)?;
-            let error = file.write_all(&data).err()?;
-            let report = failed("written", path, error);
-            files.remove(&id);
-            report
-        }
-        Step::Close => {
-            let (path, file) = files.remove(&id)?;
-            match file.sync_all() {
-                Ok(()) => Some(FileReport::Closed),
-                Err(error) => failed("brought to the disk", &path, error),
-            }
-        }
-    }
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    OpenOptions::new().append(true).create_new(true).open(path)
-}
-
-const STEPS: usize = 1024;

@@ -7,9 +7,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use rustls::ClientConfig;
 use sanscord::machine::{MAX_BODY, Method, Request, Response, Unanswered};
-
-use crate::SetupError;
-use crate::tls::{CUT, explain, is_cut, rustls_error};
+use sanscord_host::SetupError;
+use sanscord_host::failure::{CUT, explain, is_cut, rustls_error};
 
 pub(crate) fn client(tls: ClientConfig) -> Result<Client, SetupError> {
     Client::builder()

@@ -19,12 +19,13 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use rustls::ClientConfig;
 use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
+use sanscord_host::failure::{CUT, is_cut};
 use tokio::io::ReadBuf;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::tls::{CUT, Stream, is_cut};
+use crate::tls::Stream;
 
 pub(crate) type Socket = WebSocketStream<TokioAdapter<Stream>>;
 
@@ -230,7 +231,9 @@ async fn write(
 
 fn lost(error: Error) -> Closed {
     let reason = match error {
-        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => CUT.to_owned(),
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            CUT.to_owned()
+        }
         error if is_cut(&error) => CUT.to_owned(),
         Error::Io(error) => error.to_string(),
         error => error.to_string(),

@@ -109,8 +109,7 @@ impl Voice {
     /// Ends the session because its client asked for that. The client may close the WebSocket itself; if it
     /// does not, that is done soon.
     pub(crate) fn dismiss(&mut self, desk: &Desk) {
-        self.session = None;
-        self.grant = None;
+        self.bury(desk);
         for link in self.links.values_mut() {
             link.leaves_at = Some(desk.now + DISMISSAL);
         }

@@ -244,7 +244,8 @@ fn nonsense_in_place_of_any_frame() {
         for number in 0..8 {
             for (kind, frame) in nonsense().into_iter().enumerate() {
                 let what = format!("nonsense {kind} as {service:?} frame {number}");
-                let mut world = join(Config { heartbeat_interval: Duration::from_secs(2), ..peace() }, for_ever);
+                let mut world =
+                    join(Config { heartbeat_interval: Duration::from_secs(2), ..peace() }, for_ever);
                 world.with_server(|server, _| server.spoil(service, number, frame));
                 world.expect(&what, |world| world.server().is_spoilt(), Duration::from_secs(60));
                 comes_back(&mut world);
@@ -384,7 +385,8 @@ fn what_discord_does_to_a_call() {
         world.run_for(second);
         if matches!(action, Action::Kick(_)) {
             assert!(has_left(&world));
-            let is_finished = |event: &Event| matches!(event, Event::Recording(_, record::Event::Finished { .. }));
+            let is_finished =
+                |event: &Event| matches!(event, Event::Recording(_, record::Event::Finished { .. }));
             assert!(has_happened(&world, is_finished), "who is sent away keeps what was recorded");
         } else {
             comes_back(&mut world);
@@ -395,7 +397,11 @@ fn what_discord_does_to_a_call() {
         } else {
             // Which of the two gateways is the first to say so is left to chance.
             let sentences = sentences(&world);
-            assert!(sentences.iter().any(|said| said.contains(words) || said.contains("4014") || said.contains("another")));
+            assert!(
+                sentences
+                    .iter()
+                    .any(|said| said.contains(words) || said.contains("4014") || said.contains("another"))
+            );
         }
         let world = end(world);
         for user in [ALICE, BOB] {

@@ -1,5 +1,6 @@
 //! The whole client against our Discord, in memory under a virtual clock: thousands of seeds, each a different
 //! network and different faults. A failure names its seed; `SANSCORD_SEED=n` runs that one alone.
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod recording;
 

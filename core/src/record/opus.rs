@@ -49,8 +49,11 @@ pub const SILENCE: [(&[u8], u64); 5] = [
     (&[0xF8, 0xFF, 0xFE], 960),
     (&[0xF0, 0xFF, 0xFE], 480),
     (&[0xE8, 0xFF, 0xFE], 240),
-    (&[0xE0, 0xFF, 0xFE], 120),
+    SHORTEST_SILENCE,
 ];
+
+/// The shortest of them.
+pub const SHORTEST_SILENCE: (&[u8], u64) = (&[0xE0, 0xFF, 0xFE], GRAIN);
 
 #[cfg(test)]
 mod tests {

@@ -209,7 +209,7 @@ impl Track {
             assert_eq!(page.number as usize, number);
             assert_eq!((page.flags & 2 != 0, page.flags & 1), (number == 0, 0));
             if page.flags & 4 != 0 {
-                assert!(page.end == bytes.len() && (0..GRAIN as i64).contains(&(samples - page.granule)));
+                assert!(page.end == bytes.len() && (0..2 * GRAIN as i64).contains(&(samples - page.granule)));
                 end = page.granule;
             }
         }

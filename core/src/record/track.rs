@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::id::UserId;
 use crate::record::ogg::{MAX_PACKET, PageWriter};
-use crate::record::opus::{self, GRAIN, RATE, SILENCE};
+use crate::record::opus::{self, GRAIN, RATE, SHORTEST_SILENCE, SILENCE};
 use crate::time::Duration;
 
 /// How long a packet that came early waits for those before it.
@@ -31,6 +31,9 @@ const PAGE_WAIT: Duration = Duration::from_secs(1);
 /// A silent track is padded when it is so far behind, up to so near the present.
 const PAD_BEHIND: Duration = Duration::from_secs(30);
 const PAD_UP_TO: Duration = Duration::from_secs(5);
+/// The most silence that one input adds: two days, 22 MB of pages. Only a speaker who is first heard after so long, or
+/// a clock that jumps so far, meets the bound; the track is then shorter than the call by the rest.
+const LONGEST_FILL: u64 = 2 * 86_400 * RATE;
 
 /// A packet on its way into a track.
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +200,12 @@ impl Track {
     pub(super) fn finish(&mut self, end: u64, sink: &mut impl Sink) {
         let (at, end) = (time(end), self.sample(end).max(self.writer.samples()));
         self.fill_silence(end.next_multiple_of(GRAIN), at, sink);
+        if self.writer.waiting() == 0 {
+            // The last page says where playback ends, and only a page on which a packet ends can (RFC 3533,
+            // section 6).
+            let (packet, samples) = SHORTEST_SILENCE;
+            self.push_filler(packet, samples, at, sink);
+        }
         let cut = self.writer.samples() - end;
         sink.append(self.writer.finish(cut));
         self.oldest_unwritten = None;
@@ -278,8 +287,9 @@ impl Track {
         self.fill_silence(end, arrival.at, sink);
     }
 
-    /// Fills up to a sample of the file.
+    /// Fills up to a sample of the file, but by no more than [`LONGEST_FILL`].
     fn fill_silence(&mut self, end: u64, at: Duration, sink: &mut impl Sink) {
+        let end = end.min(self.writer.samples() + LONGEST_FILL);
         for (packet, samples) in SILENCE {
             while self.writer.samples() + samples <= end {
                 self.push_filler(packet, samples, at, sink);

@@ -15,7 +15,8 @@ pub struct RestError {
     pub status: u16,
     /// Discord's own code; 0 if the body had none.
     pub code: u64,
-    /// Discord's message; the first 200 characters of the body if that is not Discord's JSON.
+    /// Discord's message, at most 2,000 characters of it; the first 200 characters of the body if that is not
+    /// Discord's JSON.
     pub message: String,
     /// How long to wait before a repeat, if the answer says so.
     pub retry_after: Option<Duration>,
@@ -36,7 +37,7 @@ impl RestError {
     pub fn new(response: &Response) -> Self {
         let header = response.header("retry-after").and_then(|value| value.trim().parse().ok());
         let (code, message, body_wait) = match serde_json::from_slice::<Body>(&response.body) {
-            Ok(body) => (body.code, body.message, body.retry_after),
+            Ok(body) => (body.code, body.message.chars().take(2000).collect(), body.retry_after),
             Err(_) => (0, String::from_utf8_lossy(&response.body).chars().take(200).collect(), None),
         };
         let retry_after = body_wait.or(header).and_then(|wait: f64| Duration::try_from_secs_f64(wait).ok());

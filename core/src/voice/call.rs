@@ -29,7 +29,7 @@ use crate::voice::media::{Media, Received};
 use crate::voice::opcode::OpCode;
 use crate::voice::payload::{self, Heartbeat, Message, VoiceServer, VoiceState};
 use crate::voice::phase::{Phase, Step};
-use crate::voice::tally::Tally;
+use crate::voice::tally::{self, Tally};
 
 /// What a call needs to know.
 #[derive(Clone, Debug)]
@@ -191,7 +191,7 @@ impl Call {
     pub fn tallies(&self) -> BTreeMap<UserId, Tally> {
         let mut tallies = self.tallies.clone();
         for (user, tally) in self.media.iter().flat_map(Media::tallies) {
-            *tallies.entry(user).or_default() += tally;
+            tally::add(&mut tallies, user, tally);
         }
         tallies
     }
@@ -430,7 +430,7 @@ impl Call {
         let media = self.media.take()?;
         count_media(&mut self.counters, &media);
         for (user, tally) in media.tallies() {
-            *self.tallies.entry(user).or_default() += tally;
+            tally::add(&mut self.tallies, user, tally);
         }
         Some(media.socket())
     }

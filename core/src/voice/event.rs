@@ -85,7 +85,8 @@ pub enum Event {
 pub struct Statistics {
     /// The call's counters.
     pub counters: Counters,
-    /// Packets of each speaker.
+    /// Packets of each speaker; of those beyond the first 4,096 together, under
+    /// [`OTHERS`](crate::voice::tally::OTHERS).
     pub speakers: BTreeMap<UserId, Tally>,
     /// Round trip of the last heartbeat that came back.
     pub latency: Option<Duration>,

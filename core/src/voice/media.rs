@@ -16,7 +16,7 @@ use crate::rtp::transport::{self, OpenError};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::discovery::{Discovery, Due};
 use crate::voice::event::Packet;
-use crate::voice::tally::{Dropped, Tally};
+use crate::voice::tally::{self, Dropped, Tally};
 
 /// How often a datagram goes out so that network address translation stays open (five seconds, as official
 /// clients do).
@@ -262,7 +262,7 @@ impl Media {
         }
         let stream = self.streams.entry(ssrc).or_default();
         if let Some(before) = stream.user.replace(user).filter(|&before| before != user) {
-            *self.departed.entry(before).or_default() += stream.tally;
+            tally::add(&mut self.departed, before, stream.tally);
             *stream = Stream { user: Some(user), ..Stream::default() };
         }
         let (released, kept): (VecDeque<_>, _) =
@@ -283,7 +283,7 @@ impl Media {
         self.streams.retain(|_, stream| {
             let leaves = stream.user == Some(user);
             if leaves {
-                *departed.entry(user).or_default() += stream.tally;
+                tally::add(departed, user, stream.tally);
             }
             !leaves
         });
@@ -294,7 +294,7 @@ impl Media {
         let mut tallies = self.departed.clone();
         for stream in self.streams.values() {
             if let Some(user) = stream.user {
-                *tallies.entry(user).or_default() += stream.tally;
+                tally::add(&mut tallies, user, stream.tally);
             }
         }
         tallies
@@ -388,6 +388,20 @@ mod tests {
         let dropped =
             Dropped { foreign: 2, malformed: 1, unauthentic: 1, other_payload: 1, ..Dropped::default() };
         assert_eq!(media.dropped, dropped);
+    }
+
+    #[test]
+    fn a_server_that_names_ever_new_users_is_not_remembered_for_ever() {
+        let (mut media, mut sealer) = media();
+        let mut received = 0;
+        for user in 1..6000 {
+            media.map(Timestamp::ZERO, SSRC, UserId(user));
+            media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, 1, b"opus"));
+            received += 1;
+        }
+        let tallies = media.tallies();
+        assert_eq!(tallies.len(), 4097);
+        assert_eq!(tallies.values().map(|tally| tally.received).sum::<u64>(), received);
     }
 
     #[test]

@@ -1,6 +1,23 @@
 //! What was counted: packets of each speaker, and datagrams that gave no audio.
 
+use alloc::collections::BTreeMap;
 use core::ops::AddAssign;
+
+use crate::id::UserId;
+
+/// Speakers who are counted apart. A server that names ever new users for one SSRC cannot make us remember more.
+const MAX_SPEAKERS: usize = 4096;
+
+/// Under whom the packets of further speakers are counted together: no user has this id.
+pub const OTHERS: UserId = UserId(0);
+
+/// Adds to a speaker's tally. Who sent nothing needs none.
+pub(crate) fn add(tallies: &mut BTreeMap<UserId, Tally>, user: UserId, tally: Tally) {
+    if tally != Tally::default() {
+        let known = tallies.len() < MAX_SPEAKERS || tallies.contains_key(&user);
+        *tallies.entry(if known { user } else { OTHERS }).or_default() += tally;
+    }
+}
 
 /// Packets of one speaker.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

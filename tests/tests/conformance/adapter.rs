@@ -14,10 +14,12 @@ pub(crate) struct Setup {
     pub(crate) client: Client,
     /// The certificate authority to trust.
     pub(crate) trust: Option<PathBuf>,
-    pub(crate) audio: Box<dyn FnMut(&Audio, &[u8]) + Send>,
+    pub(crate) audio: Listener,
     /// Whether the driver gets a thread of its own, in which commands run too. All others share a runtime.
     pub(crate) alone: bool,
 }
+
+pub(crate) type Listener = Box<dyn FnMut(&Audio, &[u8]) + Send>;
 
 pub(crate) enum Next {
     Event(Event),

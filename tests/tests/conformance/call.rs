@@ -20,12 +20,8 @@ const MILLISECOND: i64 = 48;
 /// Loss, reordering, duplicates, hostile datagrams, a gateway and a voice gateway that are cut in mid-call: the
 /// recording is what was said, when it was said, and no event is missing.
 pub(crate) fn a_call_through_everything_is_recorded<A: Adapter>() {
-    let media = MediaFaults {
-        loss: 0.02,
-        reorder: 0.03,
-        duplicate: 0.02,
-        hostile: Some(Duration::from_millis(60)),
-    };
+    let media =
+        MediaFaults { loss: 0.02, reorder: 0.03, duplicate: 0.02, hostile: Some(Duration::from_millis(60)) };
     let script = vec![
         (Duration::from_millis(1_200), Action::CutGateway),
         (Duration::from_millis(2_300), Action::CutVoice),
@@ -41,6 +37,8 @@ pub(crate) fn a_call_through_everything_is_recorded<A: Adapter>() {
     stage.wait("the goodbyes", |discord| discord.report().client_closes.len() >= 2);
     stage.assert_proper(&run);
     run.assert_said(&["the connection was lost", "the peer cut the connection"]);
+    let secrets = stage.loopback.with(|tapped, _| tapped.secrets.len());
+    assert!(secrets > 6, "only {secrets} secrets were heard of");
     let report = stage.discord(|discord, _| discord.report().clone());
     assert_eq!((report.identifies, report.resumes), (1, 1));
     assert_eq!((report.voice_identifies, report.voice_resumes), (1, 1));
@@ -117,7 +115,8 @@ pub(crate) fn either_mode_alone_will_do<A: Adapter>() {
     for mode in ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"] {
         let stage = Stage::new(Config { modes: vec!["xsalsa20_poly1305".into(), mode.into()], ..busy() });
         let mut run = stage.join::<A>();
-        let live = run.until("the call", |event| matches!(event, Event::Voice(_, voice::Event::Connected { .. })));
+        let live =
+            run.until("the call", |event| matches!(event, Event::Voice(_, voice::Event::Connected { .. })));
         match live {
             Event::Voice(_, voice::Event::Connected { mode: used, .. }) => assert_eq!(used.name(), mode),
             _ => unreachable!("waited for"),
@@ -192,9 +191,8 @@ pub(crate) fn an_idle_call_takes_no_time<A: Adapter>() {
     let thread = run.call(|_, _| std::fs::read_link("/proc/thread-self").unwrap());
     let stat = std::path::Path::new("/proc").join(thread).join("schedstat");
     // Nanoseconds on a processor come first (kernel docs: Scheduler Statistics).
-    let spent = || -> Option<u64> {
-        std::fs::read_to_string(&stat).ok()?.split_whitespace().next()?.parse().ok()
-    };
+    let spent =
+        || -> Option<u64> { std::fs::read_to_string(&stat).ok()?.split_whitespace().next()?.parse().ok() };
     let Some(before) = spent() else { return };
     run.listen(Duration::from_secs(3));
     let spent = Duration::from_nanos(spent().unwrap() - before);

@@ -116,7 +116,9 @@ pub(crate) fn a_flood_of_datagrams_drowns_nothing<A: Adapter>() {
 
 fn received<A: Adapter>(run: &Run<A>, stage: &Stage) -> u64 {
     let guild = stage.guild;
-    run.call(move |client, _| client.call(guild).unwrap().tallies().values().map(|tally| tally.received).sum())
+    run.call(move |client, _| {
+        client.call(guild).unwrap().tallies().values().map(|tally| tally.received).sum()
+    })
 }
 
 pub(crate) fn nonsense_costs_no_more_than_the_connection<A: Adapter>() {

@@ -53,7 +53,10 @@ pub(crate) fn being_moved_about_is_survived<A: Adapter>() {
     let mut run = stage.join::<A>();
     run.until_live();
     for channel in [corner, lounge] {
-        run.until("the move", |event| matches!(event, Event::Voice(_, voice::Event::Moved(to)) if *to == channel));
+        run.until(
+            "the move",
+            |event| matches!(event, Event::Voice(_, voice::Event::Moved(to)) if *to == channel),
+        );
         run.until_live();
     }
     // Another server, then none and another again. Which gateway is the first to say so, chance decides.
@@ -66,9 +69,8 @@ pub(crate) fn being_moved_about_is_survived<A: Adapter>() {
     stage.assert_proper(&run);
     let chatter = run.chatter();
     assert!((1..=chatter.len() as u64).eq(chatter.iter().copied()), "{chatter:?}");
-    let finished = run.ever("the recording", |event| {
-        matches!(event, Event::Recording(_, record::Event::Finished { .. }))
-    });
+    let finished = run
+        .ever("the recording", |event| matches!(event, Event::Recording(_, record::Event::Finished { .. })));
     assert!(format!("{finished:?}").contains("failed: None"));
     let [alice, bob] = stage.read_both();
     assert_eq!(alice.length, bob.length);
@@ -145,15 +147,17 @@ pub(crate) fn one_session_has_many_calls_and_recordings<A: Adapter>() {
 
 /// Whatever is under way: it ends, at once and in good order.
 pub(crate) fn stopping_is_possible_at_any_time<A: Adapter>() {
-    let is_asked = |event: &Event| matches!(event, Event::GatewayBot(_));
-    let is_connected = |event: &Event| matches!(event, Event::Gateway(gateway::Event::Connected { .. }));
-    let milestones: [Option<fn(&Event) -> bool>; 3] = [None, Some(is_asked), Some(is_connected)];
-    for milestone in milestones {
+    for milestone in 0..3 {
         for wait in [0, 1, 3, 8, 20] {
             let stage = Stage::new(calm());
             let mut run = stage.join::<A>();
-            if let Some(milestone) = milestone {
-                run.until("the milestone", milestone);
+            if milestone > 0 {
+                run.until("the gateway's address", |event| matches!(event, Event::GatewayBot(_)));
+            }
+            if milestone > 1 {
+                let is_connected =
+                    |event: &Event| matches!(event, Event::Gateway(gateway::Event::Connected { .. }));
+                run.until("the session", is_connected);
             }
             thread::sleep(Duration::from_millis(wait));
             let began = Instant::now();

@@ -376,7 +376,10 @@ impl<A: Adapter> Run<A> {
 
     fn story(&self) -> String {
         let is_dull = |event: &&Event| {
-            !matches!(event, Event::Gateway(gateway::Event::Dispatch(_)) | Event::Voice(_, voice::Event::Packet(_)))
+            !matches!(
+                event,
+                Event::Gateway(gateway::Event::Dispatch(_)) | Event::Voice(_, voice::Event::Packet(_))
+            )
         };
         let lines = self.events.iter().filter(is_dull).map(|event| format!("{event:?}\n"));
         lines.collect()

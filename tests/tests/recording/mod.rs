@@ -1,6 +1,7 @@
 //! Reads recordings back.
 
 #![allow(dead_code, reason = "each suite uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::io::Cursor;
 

@@ -21,7 +21,9 @@ pub struct Events<E> {
 }
 
 impl<E> Events<E> {
-    pub(crate) fn new(queue: Arc<Queue<E>>) -> Self {
+    /// The listener's end of a queue.
+    #[must_use]
+    pub const fn new(queue: Arc<Queue<E>>) -> Self {
         Self { queue }
     }
 
@@ -47,8 +49,9 @@ impl<E> Drop for Events<E> {
     }
 }
 
+/// The driver's end of the queue.
 #[derive(Debug)]
-pub(crate) struct Queue<E> {
+pub struct Queue<E> {
     state: Mutex<State<E>>,
 }
 
@@ -65,8 +68,16 @@ struct State<E> {
     driver: Option<Waker>,
 }
 
+impl<E> Default for Queue<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<E> Queue<E> {
-    pub(crate) fn new() -> Self {
+    /// An empty queue.
+    #[must_use]
+    pub const fn new() -> Self {
         let state = State {
             events: VecDeque::new(),
             ended: false,
@@ -78,7 +89,8 @@ impl<E> Queue<E> {
         Self { state: Mutex::new(state) }
     }
 
-    pub(crate) fn push(&self, event: E) {
+    /// Adds an event; discards it if nobody listens any more.
+    pub fn push(&self, event: E) {
         let mut state = self.lock();
         if !state.abandoned {
             state.events.push_back(event);
@@ -87,14 +99,14 @@ impl<E> Queue<E> {
     }
 
     /// Whether the driver must stop reading. If so, it is woken when there is room.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         let mut state = self.lock();
         state.paused = state.paused || state.events.len() >= EVENT_CAPACITY;
         state.paused
     }
 
     /// Whether the listener is gone; `driver` is woken when that or the room for events changes.
-    pub(crate) fn is_abandoned(&self, driver: &Waker) -> bool {
+    pub fn is_abandoned(&self, driver: &Waker) -> bool {
         let mut state = self.lock();
         if !state.driver.as_ref().is_some_and(|known| known.will_wake(driver)) {
             state.driver = Some(driver.clone());
@@ -102,7 +114,8 @@ impl<E> Queue<E> {
         state.abandoned
     }
 
-    pub(crate) fn end(&self) {
+    /// There will be no more events.
+    pub fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
         wake(state, |state| state.listener.take());

@@ -1,0 +1,19 @@
+//! What the adapters share: whom to trust, why a connection failed, files, seeds and, with the feature `async`, the
+//! queues of async drivers. It opens no socket and has no loop: those are each adapter's own.
+//!
+//! Use an adapter; each re-exports what its users need.
+
+pub mod disk;
+#[cfg(feature = "async")]
+pub mod events;
+pub mod failure;
+mod network;
+mod setup;
+#[cfg(feature = "async")]
+pub mod steps;
+
+pub use network::Network;
+pub use setup::{Ended, SetupError, seed};
+
+/// How many events may wait before a driver stops to read WebSockets.
+pub const EVENT_CAPACITY: usize = 4096;
