@@ -507,9 +507,10 @@ fn commands_wait_for_the_session_and_the_budget() {
     }
     let order: Vec<_> = bench.sent.iter().filter(|sent| sent["op"] == 3).map(|sent| &sent["d"]).collect();
     assert!(order.into_iter().eq((0..128).map(Value::from).collect::<Vec<_>>().iter()));
-    let long = "x".repeat(MAX_COMMAND);
-    let refused = bench.shard.command(bench.now, OpCode::PresenceUpdate, &long);
-    assert!(matches!(refused, Err(CommandError::TooLarge { bytes }) if bytes > MAX_COMMAND));
+    let fits = "x".repeat(MAX_COMMAND - r#"{"op":3,"d":""}"#.len());
+    assert_eq!(bench.shard.command(bench.now, OpCode::PresenceUpdate, &fits), Ok(()));
+    let refused = bench.shard.command(bench.now, OpCode::PresenceUpdate, &format!("{fits}x"));
+    assert!(matches!(refused, Err(CommandError::TooLarge { bytes }) if bytes == MAX_COMMAND + 1));
 }
 
 #[test]
