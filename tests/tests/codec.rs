@@ -109,7 +109,8 @@ fn best_shift(a: &[f32], b: &[f32]) -> i64 {
 fn what_was_spoken_is_heard_where_it_was_spoken() {
     let (world, start) = record(MediaFaults::default());
     for user in [ALICE, BOB] {
-        let heard = decode_file(&world.disk().get(&format!("{FOLDER}/recording_{user}.opus")).expect("a file").bytes);
+        let heard =
+            decode_file(&world.disk().get(&format!("{FOLDER}/recording_{user}.opus")).expect("a file").bytes);
         let spoken = spoken(&world, user, start);
         let shift = best_shift(&heard, &spoken);
         assert!(shift.abs() <= 60, "{user}: {shift} samples off, of which a grain of 2.5 ms explains 60");
@@ -145,5 +146,8 @@ fn decoders_take_the_silence_and_the_concealment_that_the_recorder_writes() {
         assert!(frame[..2 * decoded].iter().all(|sample| sample.abs() < 1e-4));
     }
     let (concealment, samples) = sanscord::record::opus::concealment(&[0x78, 1, 2]).expect("a packet");
-    assert_eq!(decoder.decode_float(&concealment, &mut frame, false).expect("an Opus packet") as u64, samples);
+    assert_eq!(
+        decoder.decode_float(&concealment, &mut frame, false).expect("an Opus packet") as u64,
+        samples
+    );
 }

@@ -80,7 +80,8 @@ fn assert_no_violations(world: &Sim, excused: &[Rule]) {
 
 /// What happened, as far as it is kept, timeouts and datagrams left out.
 fn story(world: &Sim) -> String {
-    let is_news = |line: &&str| !["timeout", "datagram", " heard ", " append "].iter().any(|dull| line.contains(dull));
+    let is_news =
+        |line: &&str| !["timeout", "datagram", " heard ", " append "].iter().any(|dull| line.contains(dull));
     world.transcript().lines().filter(is_news).collect::<Vec<_>>().join("\n")
 }
 
@@ -138,7 +139,8 @@ fn assert_recorded_as_sent(world: &Sim, user: UserId) -> usize {
 
 #[test]
 fn a_call_without_faults_is_recorded_whole_and_to_the_sample() {
-    let config = config::Config { script: Vec::new(), media: MediaFaults::default(), ..config::Config::default() };
+    let config =
+        config::Config { script: Vec::new(), media: MediaFaults::default(), ..config::Config::default() };
     let delay = Duration::from_millis(20);
     let mut world = world(config, LinkConfig::steady(delay), 1);
     world.expect("the call", is_live, Duration::from_secs(5));
@@ -176,7 +178,8 @@ fn a_call_without_faults_is_recorded_whole_and_to_the_sample() {
 #[test]
 fn both_modes_and_both_orders_of_the_updates_lead_into_the_call() {
     use sanscord_testing::fault::VoiceOrder;
-    for modes in [&["aead_aes256_gcm_rtpsize"][..], &["aead_xchacha20_poly1305_rtpsize", "xsalsa20_poly1305"]] {
+    for modes in [&["aead_aes256_gcm_rtpsize"][..], &["aead_xchacha20_poly1305_rtpsize", "xsalsa20_poly1305"]]
+    {
         for voice_order in [VoiceOrder::StateFirst, VoiceOrder::ServerFirst] {
             let modes = modes.iter().map(|&mode| mode.into()).collect();
             let config = config::Config { modes, voice_order, ..config::Config::default() };
@@ -231,10 +234,7 @@ fn rough_world(seed: u64) -> (Sim, &'static [Rule]) {
         (Duration::from_secs(16), Action::CloseVoice(4015)),
         (Duration::from_secs(20), Action::VoiceServerChange),
     ];
-    let config = config::Config {
-        script,
-        ..config::Config::default()
-    };
+    let config = config::Config { script, ..config::Config::default() };
     let mut world = world(config, LinkConfig::rough(), seed);
     if std::env::var("SANSCORD_SEED").is_ok() {
         world.transcript_mut().keep_all();
@@ -275,16 +275,22 @@ fn survive(seed: u64) -> Totals {
     let before = world.audio().len();
     world.run_for(Duration::from_secs(5));
     assert!(is_live(&world) && is_in_session(&world), "seed {seed}: lost again\n{}", story(&world));
-    assert!(world.audio().len() > before + 50, "seed {seed}: nobody is heard any more, {:?}\n{}", world.server().report(), story(&world));
+    assert!(
+        world.audio().len() > before + 50,
+        "seed {seed}: nobody is heard any more, {:?}\n{}",
+        world.server().report(),
+        story(&world)
+    );
     stop(&mut world);
     assert_no_violations(&world, excused);
     assert_nothing_lost_or_doubled(&world);
     for user in [ALICE, BOB] {
         assert_recorded_as_sent(&world, user);
     }
-    let finished = world.events().iter().any(|happened| {
-        matches!(happened.event, Event::Recording(_, record::Event::Finished { .. }))
-    });
+    let finished = world
+        .events()
+        .iter()
+        .any(|happened| matches!(happened.event, Event::Recording(_, record::Event::Finished { .. })));
     assert!(finished, "seed {seed}: the recording was not finished");
     let report = world.server().report();
     Totals(BTreeMap::from([
@@ -316,7 +322,8 @@ fn survive_share(share: u64, shares: u64) {
         }
         return;
     }
-    let seeds = std::env::var("SANSCORD_SEEDS").map_or(SEEDS, |n| n.parse().expect("SANSCORD_SEEDS is a number"));
+    let seeds =
+        std::env::var("SANSCORD_SEEDS").map_or(SEEDS, |n| n.parse().expect("SANSCORD_SEEDS is a number"));
     let mut totals = Totals::default();
     for seed in (share..seeds).step_by(shares as usize) {
         totals.add(&survive(seed));

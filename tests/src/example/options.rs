@@ -108,9 +108,13 @@ impl Options {
         let place = match (guild, channel) {
             (Some(guild), Some(channel)) => Some((guild, channel)),
             (None, None) if token.is_none() => None,
-            _ => return Err("name both --guild and --channel: the ids of a guild and of a voice channel in it \
+            _ => {
+                return Err(
+                    "name both --guild and --channel: the ids of a guild and of a voice channel in it \
                  (Discord shows them under Copy ID in developer mode)"
-                .into()),
+                        .into(),
+                );
+            }
         };
         if place.is_some() && token.is_none() {
             return Err("--guild and --channel need a bot: set DISCORD_BOT_TOKEN".into());
@@ -133,7 +137,9 @@ fn usage(error: lexopt::Error) -> String {
 
 fn id<T: FromStr>(name: &str, parser: &mut lexopt::Parser) -> Result<T, String> {
     let value = parser.value().and_then(ValueExt::string).map_err(usage)?;
-    value.parse().map_err(|_| format!("{name} wants an id, a number such as 175928847299117063, not {value:?}"))
+    value
+        .parse()
+        .map_err(|_| format!("{name} wants an id, a number such as 175928847299117063, not {value:?}"))
 }
 
 /// A folder of its own for each recording, so that none overwrites another.

@@ -211,8 +211,9 @@ impl Report {
             "Packets: {} received, {} lost, {} late, {} duplicated",
             all.received, all.lost, all.late, all.duplicated
         ));
-        let round_trip =
-            |latency: Option<Duration>| latency.map_or("no round trip".into(), |l| format!("round trip {l:.1?}"));
+        let round_trip = |latency: Option<Duration>| {
+            latency.map_or("no round trip".into(), |l| format!("round trip {l:.1?}"))
+        };
         line(format!(
             "Heartbeats: gateway {} ({}), voice {} ({})",
             gateway.heartbeats,
