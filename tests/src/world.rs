@@ -1,9 +1,9 @@
 //! Client machines and a server in one memory, under a clock of their own.
 //!
 //! A [`World`] performs what a [`Machine`] asks for without sockets, files or waiting: what is sent arrives when
-//! its [`Link`] says so, and the clock jumps to whatever is due next. Every draw comes from one seed, so the same
-//! seed gives the same run. After every step the rules of [`crate::check`] are applied; a machine that breaks one
-//! panics with the seed, the time and the last lines of the transcript.
+//! its [`Link`](crate::link::Link) says so, and the clock jumps to whatever is due next. Every draw comes from one
+//! seed, so the same seed gives the same run. After every step the rules of [`crate::check`] are applied; a machine
+//! that breaks one panics with the seed, the time and the last lines of the transcript.
 
 mod disk;
 mod faults;
