@@ -1,7 +1,9 @@
 //! The way to a machine that a driver holds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 
+use futures_util::future::{Either, select};
 use sanscord::time::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,10 +42,15 @@ impl<M> Handle<M> {
             let _ = answer.send(catch_unwind(AssertUnwindSafe(|| command(machine, now))));
         });
         self.commands.send(command).await.map_err(|_| Ended)?;
-        match answered.await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => Err(Ended),
+        let answer = match select(answered, pin!(self.commands.closed())).await {
+            Either::Left((answer, _)) => answer.ok(),
+            // A command sent while the driver went lies there as long as there are handles, and is never run.
+            Either::Right(((), mut answered)) => answered.try_recv().ok(),
+        };
+        match answer {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(panic)) => resume_unwind(panic),
+            None => Err(Ended),
         }
     }
 }

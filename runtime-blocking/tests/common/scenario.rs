@@ -1,7 +1,8 @@
 //! What every adapter must do, each seen against real sockets.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,7 @@ macro_rules! scenarios {
             a_panicking_audio_callback_hangs_nobody
             without_a_listener_the_driver_goes_on
             a_finished_machine_ends_the_driver_when_all_is_out
+            a_command_at_the_last_moment_is_answered
             a_driver_that_nobody_holds_ends
             bad_pem_files_are_named
         }
@@ -612,6 +614,44 @@ pub(crate) fn a_finished_machine_ends_the_driver_when_all_is_out<R: Rig>() {
     assert_eq!(std::fs::read(path).unwrap(), b"all");
     assert_eq!(read.recv_timeout(SOON).unwrap().len(), 3_000_000);
     assert!(read.recv_timeout(SOON).unwrap().is_close());
+}
+
+pub(crate) fn a_command_at_the_last_moment_is_answered<R: Rig + Send + Sync + 'static>() {
+    for round in 0..1_000 {
+        let is_ending = Flag::default();
+        let told = Flag(Arc::clone(&is_ending.0));
+        let audio = Box::new(move |_: &Audio, _: &[u8]| assert!(!told.is_set()));
+        let rig = Arc::new(R::start(Setup { audio, ..Setup::default() }));
+        let (answered, answer) = channel();
+        let caller = Arc::clone(&rig);
+        std::thread::spawn(move || {
+            // The driver drops what it has: sooner or later it is the commands' turn.
+            while !is_ending.is_set() {
+                std::hint::spin_loop();
+            }
+            (0..round % 64).for_each(|_| std::hint::spin_loop());
+            caller.call(|_, _| ());
+            answered.send(()).unwrap();
+        });
+        rig.call(|toy, _| toy.finish()).unwrap();
+        answer.recv_timeout(SOON).expect("the caller waits for ever");
+    }
+}
+
+/// Set when it is dropped.
+#[derive(Default)]
+struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(crate) fn a_driver_that_nobody_holds_ends<R: Rig>() {

@@ -32,6 +32,7 @@ pub(crate) fn a_call_through_everything_is_recorded<A: Adapter>() {
     run.until_live();
     run.until_both_resumed();
     run.listen(Duration::from_millis(1_500));
+    let sent = stage.discord(|discord, _| discord.report().chatter);
     run.stop();
 
     stage.wait("the goodbyes", |discord| discord.report().client_closes.len() >= 2);
@@ -50,7 +51,8 @@ pub(crate) fn a_call_through_everything_is_recorded<A: Adapter>() {
 
     let chatter = run.chatter();
     assert!((1..=chatter.len() as u64).eq(chatter.iter().copied()), "{chatter:?}");
-    assert!(chatter.len() as u64 + 3 >= report.chatter, "{} of {}", chatter.len(), report.chatter);
+    // The last ones were under way.
+    assert!(chatter.len() as u64 + 2 >= sent, "{} of {sent}", chatter.len());
 
     let finished = run.until_recorded();
     assert_eq!(finished.tracks.len(), 2);

@@ -43,9 +43,9 @@ pub(crate) fn busy() -> Config {
     // Pauses in whole grains of Opus, so that every packet has its place to the sample.
     let spurt = |packets, pause| Spurt { packets, pause: Duration::from_millis(pause) };
     alice.start = Duration::from_millis(120);
-    alice.spurts = vec![spurt(50, 300), spurt(30, 500)];
+    alice.spurts = vec![spurt(50, 200), spurt(30, 300)];
     bob.start = Duration::from_millis(310);
-    bob.spurts = vec![spurt(60, 405)];
+    bob.spurts = vec![spurt(60, 205)];
     Config { chatter: Some(Duration::from_millis(100)), speakers: vec![alice, bob], ..calm() }
 }
 
