@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use core::fmt;
 use core::str;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// A JSON message of a gateway, its payload still unread.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Envelope {
     /// Opcode.
     pub op: u64,
@@ -21,6 +22,30 @@ pub struct Envelope {
     /// The payload as it stands in the message, `null` if there was none: valid JSON, and a slice of the
     /// buffer that the message came in.
     pub data: Bytes,
+}
+
+/// Leaves the payload out: some hold secrets.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, seq, name, data } = self;
+        write!(f, "Envelope(op {op}, seq {seq:?}, name {name:?}, {} bytes)", data.len())
+    }
+}
+
+/// A payload that nobody here understood, as it came. `Debug` shows its length only: it may hold secrets.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Payload(pub Bytes);
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// A message or payload is not what the protocol says.

@@ -7,7 +7,7 @@ use core::fmt;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use crate::envelope::{self, DecodeError};
+use crate::envelope::{self, DecodeError, Payload};
 use crate::gateway::close::CloseCode;
 use crate::machine::Closed;
 use crate::time::Duration;
@@ -51,7 +51,7 @@ pub enum Event {
         /// Its opcode, if it had one.
         op: Option<u64>,
         /// Its payload as it came.
-        data: Bytes,
+        data: Payload,
     },
 }
 

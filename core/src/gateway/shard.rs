@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::backoff;
 use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
-use crate::envelope::{self, DecodeError, Envelope};
+use crate::envelope::{self, DecodeError, Envelope, Payload};
 use crate::gateway::budget::Budget;
 use crate::gateway::close::{Action, close_code};
 use crate::gateway::event::{Counters, Disconnect, Dispatch, Event, Stopped};
@@ -260,7 +260,7 @@ impl Shard {
             | OpCode::RequestChannelInfo
             | OpCode::Unknown(_) => {
                 self.counters.unrecognised += 1;
-                self.out.event(Event::Unrecognised { op: Some(envelope.op), data: envelope.data });
+                self.out.event(Event::Unrecognised { op: Some(envelope.op), data: Payload(envelope.data) });
             }
         }
         Ok(())
@@ -321,7 +321,7 @@ impl Shard {
             // No session yet: nothing but READY can be meant. Or a number that, if it were believed, would make
             // everything after it look repeated.
             self.counters.unrecognised += 1;
-            self.out.event(Event::Unrecognised { op: Some(envelope.op), data: envelope.data });
+            self.out.event(Event::Unrecognised { op: Some(envelope.op), data: Payload(envelope.data) });
             return Ok(());
         }
         self.attempt = 0;

@@ -288,7 +288,7 @@ impl Call {
             }
             Message::Other(op, data) => {
                 self.counters.unrecognised += 1;
-                self.out.event(Event::Unrecognised { op, data });
+                self.out.event(Event::Unrecognised { op, data: envelope::Payload(data) });
             }
         }
     }

@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::envelope::DecodeError;
+use crate::envelope::{DecodeError, Payload};
 use crate::id::{ChannelId, GuildId, UserId};
 use crate::machine::Closed;
 use crate::rtp::aead::Mode;
@@ -75,7 +75,7 @@ pub enum Event {
         /// Its opcode.
         op: u64,
         /// Its payload as it came.
-        data: Bytes,
+        data: Payload,
     },
 }
 
