@@ -1,26 +1,26 @@
-//! The whole client: one shard, its calls, their recordings. Routing only; every rule is in the parts.
+//! The whole client: shards, calls and their recordings. Routing only; every rule is in the parts.
 
 mod event;
 
-pub use event::{Event, RequestFailed, Stopped};
+pub use crate::cluster::Stopped;
+pub use event::Event;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::backoff;
+use crate::cluster::{self, Cluster, Shards, State};
 use crate::entropy::Entropy;
-use crate::gateway::opcode::OpCode;
-use crate::gateway::shard::CommandError;
-use crate::gateway::{self, Dispatch, Intents, Session, Shard};
-use crate::id::{ChannelId, GuildId, UserId};
-use crate::machine::{Audio, Input, Machine, Output, RequestId, Response, Scope, SocketId, Unanswered};
+use crate::gateway::name::EventName;
+use crate::gateway::{self, Command, CommandError, Dispatch, Intents, ShardId};
+use crate::id::{ChannelId, GuildId};
+use crate::machine::{Audio, Input, Log, Machine, Output, Scope, SocketId};
 use crate::outbox::Outbox;
 use crate::record::Recorder;
-use crate::rest::{API_BASE, Api, GatewayBot};
+use crate::rest::API_BASE;
 use crate::rtp::aead::{Backend, Mode};
 use crate::secret::Token;
-use crate::time::{Duration, Timestamp, soonest};
+use crate::time::{Timestamp, soonest};
 use crate::voice::payload::{VoiceServer, VoiceState};
 use crate::voice::{self, Call};
 
@@ -28,21 +28,20 @@ use crate::voice::{self, Call};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The bot's token.
-    pub token: Token,
-    /// The events to ask for.
-    pub intents: Intents,
+    /// What all shards have in common: the token, the intents, compression and more. Its
+    /// [`attempts`](gateway::Config::attempts) hold for voice connections too. The events that calls need reach the
+    /// user whatever its [`interest`](gateway::Config::interest) is.
+    pub gateway: gateway::Config,
     /// The API's base URL, with its version: [`API_BASE`] unless there is a proxy or another server.
     pub api_base: Box<str>,
-    /// How many attempts in a row may fail, of each connection, before the client stops; `None`, the
-    /// default, to go on for ever.
-    pub attempts: Option<u32>,
+    /// Which shards to run.
+    pub shards: Shards,
+    /// Sessions to resume, saved by an earlier process.
+    pub state: Option<State>,
     /// The encryption modes for calls, the preferred first.
     pub modes: Vec<Mode>,
     /// Who computes the encryption.
     pub backend: Backend,
-    /// A session to resume, saved by an earlier process.
-    pub session: Option<Session>,
 }
 
 impl Config {
@@ -50,28 +49,14 @@ impl Config {
     #[must_use]
     pub fn new(token: Token) -> Self {
         Self {
-            token,
-            intents: Intents::GUILDS | Intents::GUILD_VOICE_STATES,
+            gateway: gateway::Config::new(token, Intents::GUILDS | Intents::GUILD_VOICE_STATES),
             api_base: API_BASE.into(),
-            attempts: None,
+            shards: Shards::default(),
+            state: None,
             modes: Mode::ALL.into(),
             backend: Backend::default(),
-            session: None,
         }
     }
-}
-
-/// Where the client stands.
-#[derive(Debug)]
-enum Phase {
-    /// `/gateway/bot` is to be asked at `until`.
-    Waiting { until: Timestamp },
-    /// `/gateway/bot` was asked.
-    Asking { request: RequestId },
-    /// The gateway is at work.
-    Running(Box<Shard>),
-    /// Over; calls and recordings may still be finishing.
-    Stopped,
 }
 
 #[derive(Debug)]
@@ -95,20 +80,18 @@ impl Room {
     }
 }
 
-/// The whole client: one shard, its calls, their recordings.
+/// The whole client: shards, calls and their recordings.
 ///
 /// Bounded like its parts; one call and one running recording for each guild.
 #[derive(Debug)]
 pub struct Client {
-    config: Config,
-    api: Api,
+    modes: Vec<Mode>,
+    backend: Backend,
+    attempts: Option<u32>,
     entropy: Entropy,
     now: Timestamp,
-    scope: Scope,
     scopes: u32,
-    phase: Phase,
-    attempt: u32,
-    user: Option<UserId>,
+    cluster: Cluster,
     /// Joins asked for before the user id was known.
     joins: BTreeMap<GuildId, ChannelId>,
     /// Folders of recordings that start once their call is connected.
@@ -117,6 +100,7 @@ pub struct Client {
     recordings: Vec<Recording>,
     /// The deadline that the last drain came to, if nothing has happened since: packets are many.
     rest: Option<Option<Timestamp>>,
+    is_stopped: bool,
     /// Why the client has stopped, to be told when all else is over.
     stopped: Option<Stopped>,
     out: Outbox<Event>,
@@ -127,33 +111,49 @@ impl Client {
     /// operating system, except in tests.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut entropy = Entropy::new(seed);
+        let Config { mut gateway, api_base, shards, state, modes, backend } = config;
+        for name in [EventName::VoiceStateUpdate, EventName::VoiceServerUpdate] {
+            gateway.interest.add(name);
+        }
+        let attempts = gateway.attempts;
+        let config = cluster::Config { api_base, shards, state, ..cluster::Config::new(gateway) };
         Self {
-            api: Api::new(&config.api_base, &config.token),
-            config,
-            entropy: Entropy::new(seed),
+            cluster: Cluster::new(config, entropy.bytes()),
+            modes,
+            backend,
+            attempts,
+            entropy,
             now: Timestamp::ZERO,
-            scope: Scope::new(0),
             scopes: 0,
-            phase: Phase::Waiting { until: Timestamp::ZERO },
-            attempt: 0,
-            user: None,
             joins: BTreeMap::new(),
             records: BTreeMap::new(),
             rooms: Vec::new(),
             recordings: Vec::new(),
             rest: None,
+            is_stopped: false,
             stopped: None,
             out: Outbox::new(),
         }
     }
 
-    /// The shard, once `/gateway/bot` was answered and until the client stops.
+    /// The shards.
     #[must_use]
-    pub fn shard(&self) -> Option<&Shard> {
-        match &self.phase {
-            Phase::Running(shard) => Some(shard),
-            Phase::Waiting { .. } | Phase::Asking { .. } | Phase::Stopped => None,
-        }
+    pub const fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The shards, to act on: [`Cluster::send`], [`Cluster::reshard`] and so on. To stop, use
+    /// [`Client::stop`], or [`Client::suspend`].
+    pub const fn cluster_mut(&mut self) -> &mut Cluster {
+        self.rest = None;
+        &mut self.cluster
+    }
+
+    /// The shard of a bot that has one; of more, the first.
+    #[must_use]
+    pub fn shard(&self) -> Option<&gateway::Shard> {
+        self.cluster.shards().next()
     }
 
     /// The call in this guild.
@@ -175,10 +175,10 @@ impl Client {
     /// [`Ended`](voice::Event::Ended) if the bot may not. A client that has stopped joins nothing.
     pub fn join(&mut self, now: Timestamp, guild: GuildId, channel: ChannelId) {
         self.tick(now);
-        if matches!(self.phase, Phase::Stopped) {
+        if self.is_stopped {
             return;
         }
-        let Some(user) = self.user else {
+        let Some(user) = self.cluster.user() else {
             self.joins.insert(guild, channel);
             return;
         };
@@ -191,9 +191,9 @@ impl Client {
         }
         let scope = self.next_scope();
         let config = voice::Config {
-            modes: self.config.modes.clone(),
-            backend: self.config.backend,
-            attempts: self.config.attempts,
+            modes: self.modes.clone(),
+            backend: self.backend,
+            attempts: self.attempts,
             ..voice::Config::new(guild, channel, user)
         };
         let mut call = Call::new(config, Scope::new(scope), self.entropy.fork());
@@ -217,7 +217,7 @@ impl Client {
     pub fn record(&mut self, now: Timestamp, guild: GuildId, folder: &str) {
         self.tick(now);
         self.stop_recording(now, guild);
-        if matches!(self.phase, Phase::Stopped) {
+        if self.is_stopped {
             return;
         }
         if self.call(guild).is_some_and(|call| matches!(call.phase(), voice::phase::Phase::Live { .. })) {
@@ -243,28 +243,26 @@ impl Client {
         }
     }
 
-    /// Sends any command on the gateway.
+    /// Sends a command on the gateway: see [`Cluster::send`].
     ///
     /// # Errors
-    /// As [`Shard::command`].
-    pub fn command(
-        &mut self,
-        now: Timestamp,
-        op: OpCode,
-        d: &impl serde::Serialize,
-    ) -> Result<(), CommandError> {
+    /// As there.
+    pub fn send(&mut self, now: Timestamp, command: &Command) -> Result<(), CommandError> {
         self.tick(now);
-        match &mut self.phase {
-            Phase::Running(shard) => shard.command(now, op, d),
-            Phase::Waiting { .. } | Phase::Asking { .. } => Err(CommandError::NotConnected),
-            Phase::Stopped => Err(CommandError::Stopped),
-        }
+        self.cluster.send(self.now, command)
     }
 
-    /// Finishes recordings, leaves calls, ends the session, and stops.
+    /// Finishes recordings, leaves calls, ends the sessions, and stops.
     pub fn stop(&mut self, now: Timestamp) {
         self.tick(now);
-        self.end(Stopped::ByUser);
+        self.end(Stopped::ByUser, Cluster::stop);
+    }
+
+    /// Finishes recordings, leaves calls, and stops, but keeps the sessions: another process may go on with
+    /// [`Cluster::state`].
+    pub fn suspend(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.end(Stopped::ByUser, Cluster::suspend);
     }
 
     fn tick(&mut self, now: Timestamp) {
@@ -277,10 +275,11 @@ impl Client {
         self.scopes
     }
 
-    fn end(&mut self, reason: Stopped) {
-        if matches!(self.phase, Phase::Stopped) {
+    fn end(&mut self, reason: Stopped, how: impl FnOnce(&mut Cluster, Timestamp)) {
+        if self.is_stopped {
             return;
         }
+        self.is_stopped = true;
         let now = self.now;
         for recording in &mut self.recordings {
             recording.active = false;
@@ -291,121 +290,79 @@ impl Client {
         }
         // What the calls still have to say on the gateway goes out before it closes.
         self.drain_calls();
-        if let Phase::Running(shard) = &mut self.phase {
-            shard.stop(now);
-        }
-        self.drain_shard();
-        self.phase = Phase::Stopped;
+        how(&mut self.cluster, now);
+        self.drain_cluster();
         self.joins.clear();
         self.stopped = Some(reason);
     }
 
-    fn ask(&mut self) {
-        let request = self.scope.request();
-        self.phase = Phase::Asking { request };
-        self.out.push(Output::SendRequest(request, GatewayBot::request(&self.api)));
-    }
-
-    fn on_response(&mut self, response: Result<Response, Unanswered>) {
-        let answer = match &response {
-            Ok(response) => GatewayBot::read(response).map_err(RequestFailed::Refused),
-            Err(unanswered) => Err(RequestFailed::Unanswered(unanswered.clone())),
-        };
-        match answer {
-            Ok(bot) => self.run(bot),
-            Err(reason) => self.retry(reason),
-        }
-    }
-
-    fn run(&mut self, bot: GatewayBot) {
-        let limit = bot.session_start_limit;
-        self.attempt = 0;
-        let url = bot.url.clone();
-        self.out.event(Event::GatewayBot(bot));
-        if limit.remaining == 0 && self.config.session.is_none() {
-            self.end(Stopped::NoIdentifiesLeft { reset_after: Duration::from_millis(limit.reset_after) });
-            return;
-        }
-        let Config { token, intents, attempts, .. } = self.config.clone();
-        let config = gateway::Config { token, intents, url, shard: None, attempts };
-        let scope = Scope::new(self.next_scope());
-        let mut shard = Shard::new(config, self.config.session.take(), scope, self.entropy.fork());
-        shard.handle_input(self.now, Input::Timeout);
-        self.phase = Phase::Running(Box::new(shard));
-    }
-
-    fn retry(&mut self, reason: RequestFailed) {
-        let (transient, wait) = match &reason {
-            RequestFailed::Unanswered(_) => (true, None),
-            // A success that is not what is documented may come from something in between.
-            RequestFailed::Refused(error) => (error.is_transient() || error.status < 400, error.retry_after),
-        };
-        let backoff = backoff::delay(self.attempt, &mut self.entropy);
-        self.attempt = self.attempt.saturating_add(1);
-        if !transient || self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
-            self.end(Stopped::GatewayBot(reason));
-            return;
-        }
-        let retry_in = backoff.max(wait.unwrap_or_default()).max(Duration::from_millis(1));
-        self.phase = Phase::Waiting { until: self.now + retry_in };
-        self.out.event(Event::GatewayBotFailed { reason, retry_in });
-    }
-
-    /// Takes over what the shard has decided, and routes what concerns the calls.
-    fn drain_shard(&mut self) -> Option<Timestamp> {
+    /// Takes over what the shards have decided, and routes what concerns the calls.
+    fn drain_cluster(&mut self) -> Option<Timestamp> {
         loop {
-            let Phase::Running(shard) = &mut self.phase else { return None };
-            match shard.poll_output() {
+            match self.cluster.poll_output() {
                 Output::Wait(deadline) => return deadline,
-                Output::Event(event) => self.on_gateway_event(event),
-                other => self.out.push(other.map_event(Event::Gateway)),
+                Output::Event(event) => self.on_cluster_event(event),
+                other => self.out.push(other.map_event(Event::Cluster)),
             }
         }
     }
 
-    fn on_gateway_event(&mut self, event: gateway::Event) {
-        let mut ended = None;
+    fn on_cluster_event(&mut self, event: cluster::Event) {
+        match event {
+            cluster::Event::Shard(id, event) => self.on_gateway_event(id, event),
+            cluster::Event::Stopped { reason } => {
+                for room in &mut self.rooms {
+                    room.call.handle_gateway_stopped(self.now);
+                }
+                self.end(reason, |_, _| ());
+            }
+            event => {
+                if let cluster::Event::Resharded { .. } = event {
+                    // A voice state belongs to the session that asked for it.
+                    for room in &mut self.rooms {
+                        room.call.handle_gateway_session(self.now, false);
+                    }
+                }
+                self.out.event(Event::Cluster(event));
+            }
+        }
+    }
+
+    fn on_gateway_event(&mut self, id: ShardId, event: gateway::Event) {
         match &event {
             gateway::Event::Dispatch(dispatch) => self.on_dispatch(dispatch),
             gateway::Event::Connected { resumed, .. } => {
-                self.user = self.shard().and_then(Shard::user).or(self.user);
-                for room in &mut self.rooms {
+                for room in rooms_of(&mut self.rooms, id) {
                     room.call.handle_gateway_session(self.now, *resumed);
                 }
                 for (guild, channel) in core::mem::take(&mut self.joins) {
                     self.join(self.now, guild, channel);
                 }
             }
-            gateway::Event::Disconnected { .. } => {
-                for room in &mut self.rooms {
+            gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. } => {
+                for room in rooms_of(&mut self.rooms, id) {
                     room.call.handle_gateway_lost(self.now);
                 }
             }
-            gateway::Event::Stopped { reason, .. } if *reason != gateway::Stopped::ByUser => {
-                for room in &mut self.rooms {
-                    room.call.handle_gateway_stopped(self.now);
-                }
-                ended = Some(Stopped::Gateway(reason.clone()));
-            }
             _ => {}
         }
-        self.out.event(Event::Gateway(event));
-        if let Some(reason) = ended {
-            self.end(reason);
-        }
+        self.out.event(Event::Gateway(id, event));
     }
 
     /// A dispatch about voice that does not parse is the user's to see, and nothing for a call.
     fn on_dispatch(&mut self, dispatch: &Dispatch) {
-        match &*dispatch.name {
-            "VOICE_STATE_UPDATE" if !self.rooms.is_empty() => {
+        if self.rooms.is_empty() {
+            return;
+        }
+        match dispatch.name {
+            EventName::VoiceStateUpdate => {
                 if let Ok(state) = dispatch.parse::<VoiceState>() {
                     for room in &mut self.rooms {
                         room.call.handle_voice_state(self.now, &state);
                     }
                 }
             }
-            "VOICE_SERVER_UPDATE" if !self.rooms.is_empty() => {
+            EventName::VoiceServerUpdate => {
                 if let Ok(server) = dispatch.parse::<VoiceServer>() {
                     for room in &mut self.rooms {
                         room.call.handle_voice_server(self.now, &server);
@@ -443,10 +400,8 @@ impl Client {
     fn on_voice_event(&mut self, guild: GuildId, event: voice::Event) {
         match &event {
             voice::Event::UpdateVoiceState(update) => {
-                if let Phase::Running(shard) = &mut self.phase {
-                    // A full queue shows as a join that is not answered, which the call handles.
-                    let _ = shard.command(self.now, OpCode::VoiceStateUpdate, update);
-                }
+                // A full queue shows as a join that is not answered, which the call handles.
+                let _ = self.cluster.send(self.now, &Command::VoiceState(*update));
                 return;
             }
             voice::Event::Packet(packet) => {
@@ -492,6 +447,11 @@ impl Client {
     }
 }
 
+/// The calls in guilds that this shard serves.
+fn rooms_of(rooms: &mut [Room], id: ShardId) -> impl Iterator<Item = &mut Room> {
+    rooms.iter_mut().filter(move |room| ShardId::of(room.call.guild(), id.count) == id)
+}
+
 fn active(recordings: &mut [Recording], guild: GuildId) -> Option<&mut Recorder> {
     let recording = recordings.iter_mut().find(|recording| recording.active && recording.guild == guild)?;
     Some(&mut recording.recorder)
@@ -512,18 +472,8 @@ impl Machine for Client {
             Input::File(file, _) => Some(file.scope()),
         };
         match (owner, input) {
-            (Some(0), Input::Response(id, response)) => {
-                if matches!(self.phase, Phase::Asking { request } if request == id) {
-                    self.on_response(response);
-                }
-            }
             (None, input) => {
-                if matches!(self.phase, Phase::Waiting { until } if until <= now) {
-                    self.ask();
-                }
-                if let Phase::Running(shard) = &mut self.phase {
-                    shard.handle_input(now, input.clone());
-                }
+                self.cluster.handle_input(now, input.clone());
                 for room in &mut self.rooms {
                     room.call.handle_input(now, input.clone());
                 }
@@ -531,13 +481,12 @@ impl Machine for Client {
                     recording.recorder.handle_input(now, input.clone());
                 }
             }
+            (Some(cluster::SCOPE..), input) => self.cluster.handle_input(now, input),
             (Some(scope), input) => {
                 if let Some(room) = self.rooms.iter_mut().find(|room| room.scope == scope) {
                     room.call.handle_input(now, input);
                 } else if let Some(recording) = self.recordings.iter_mut().find(|r| r.scope == scope) {
                     recording.recorder.handle_input(now, input);
-                } else if let Phase::Running(shard) = &mut self.phase {
-                    shard.handle_input(now, input);
                 }
             }
         }
@@ -551,17 +500,15 @@ impl Machine for Client {
             return Output::Wait(deadline);
         }
         // A dispatch is the calls' to take, and a call's op 4 the shard's to send: its turn comes twice.
-        self.drain_shard();
+        self.drain_cluster();
         let mut deadline = soonest(self.drain_calls(), self.drain_recordings());
-        deadline = soonest(deadline, self.drain_shard());
-        if let Phase::Waiting { until } = self.phase {
-            deadline = soonest(deadline, Some(until));
-        }
+        deadline = soonest(deadline, self.drain_cluster());
         if let Some(output) = self.out.pop() {
             return output;
         }
         if self.rooms.is_empty()
             && self.recordings.is_empty()
+            && self.cluster.is_finished()
             && let Some(reason) = self.stopped.take()
         {
             return Output::Event(Event::Stopped { reason });
@@ -589,10 +536,15 @@ impl Machine for Client {
     }
 
     fn is_finished(&self) -> bool {
-        matches!(self.phase, Phase::Stopped)
+        self.is_stopped
+            && self.cluster.is_finished()
             && self.rooms.is_empty()
             && self.recordings.is_empty()
             && self.stopped.is_none()
             && self.out.is_empty()
+    }
+
+    fn log(event: &Event) -> Option<Log> {
+        event.log()
     }
 }

@@ -6,7 +6,6 @@ use core::fmt;
 use core::str;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -58,7 +57,7 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    fn new(what: &'static str, error: &serde_json::Error) -> Self {
+    pub(crate) fn new(what: &'static str, error: &serde_json::Error) -> Self {
         Self { what, line: error.line(), column: error.column() }
     }
 }
@@ -92,17 +91,17 @@ impl Envelope {
         })
     }
 
-    /// Parses the payload.
+    /// Parses the payload, into a type that may borrow from it.
     ///
     /// # Errors
     /// If it is not a `T`.
-    pub fn parse_data<T: DeserializeOwned>(&self, what: &'static str) -> Result<T, DecodeError> {
+    pub fn parse_data<'a, T: Deserialize<'a>>(&'a self, what: &'static str) -> Result<T, DecodeError> {
         parse(&self.data, what)
     }
 }
 
-/// Parses a payload into the type that the caller names.
-pub(crate) fn parse<T: DeserializeOwned>(data: &[u8], what: &'static str) -> Result<T, DecodeError> {
+/// Parses a payload into the type that the caller names, which may borrow from it.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(data: &'a [u8], what: &'static str) -> Result<T, DecodeError> {
     serde_json::from_slice(data).map_err(|error| DecodeError::new(what, &error))
 }
 

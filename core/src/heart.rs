@@ -24,6 +24,8 @@ pub(crate) enum Beat {
     Send,
     /// The peer has stopped answering: a zombie connection.
     Zombie,
+    /// The beat is late by more than an interval: the peer has given us up, or is about to.
+    Overslept(Duration),
 }
 
 impl Heart {
@@ -43,12 +45,21 @@ impl Heart {
         if now < self.next {
             return Beat::Wait;
         }
+        let late = now.since(self.next);
+        if late > self.interval {
+            return Beat::Overslept(late);
+        }
         if self.unanswered >= self.patience {
             return Beat::Zombie;
         }
         self.next = now + self.interval;
         self.sent(now);
         Beat::Send
+    }
+
+    /// Whether every beat has been acknowledged.
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        self.unanswered == 0
     }
 
     /// A beat was sent out of turn; the schedule stays.
@@ -94,5 +105,15 @@ mod tests {
         assert_eq!(heart.deadline(), first + interval);
         assert_eq!(heart.beat(first + interval), Beat::Send);
         assert_eq!(heart.beat(first + interval * 2), Beat::Zombie);
+    }
+
+    #[test]
+    fn a_clock_that_jumped_is_noticed() {
+        let interval = Duration::from_secs(10);
+        let mut heart = Heart::start(Timestamp::ZERO, interval, 1, &mut Entropy::new([3; 32]));
+        let first = heart.deadline();
+        assert_eq!(heart.beat(first + interval), Beat::Send);
+        let late = interval + Duration::from_nanos(1);
+        assert_eq!(heart.beat(heart.deadline() + late), Beat::Overslept(late));
     }
 }

@@ -62,6 +62,7 @@ extern crate std;
 pub mod backoff;
 pub mod client;
 pub mod close;
+pub mod cluster;
 pub mod entropy;
 pub mod envelope;
 pub mod gateway;

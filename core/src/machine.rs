@@ -4,6 +4,7 @@
 //! a new action does not compile until every driver performs it.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -38,6 +39,45 @@ pub trait Machine {
 
     /// Whether the machine has ended for good: drained, it will never ask for anything again.
     fn is_finished(&self) -> bool;
+
+    /// What a driver that logs says of an event; `None` for what is too frequent, or not worth a line.
+    #[must_use]
+    fn log(event: &Self::Event) -> Option<Log> {
+        let _ = event;
+        None
+    }
+}
+
+/// A line for a log. It holds no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Log {
+    /// How much it matters.
+    pub level: Level,
+    /// What happened.
+    pub text: String,
+}
+
+impl Log {
+    /// A line of this level.
+    #[must_use]
+    pub const fn new(level: Level, text: String) -> Self {
+        Self { level, text }
+    }
+}
+
+/// How much a line of a log matters.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// Something ended for good that should not have.
+    Error,
+    /// Something went wrong; the machine goes on by itself.
+    Warn,
+    /// What a user wants to know of a machine that works.
+    Info,
+    /// Transitions.
+    Debug,
+    /// What comes with each message.
+    Trace,
 }
 
 /// What happened.
@@ -154,6 +194,12 @@ impl Scope {
     #[must_use]
     pub const fn new(number: u32) -> Self {
         Self { number, minted: 0 }
+    }
+
+    /// The number that it was made with.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
     }
 
     /// A fresh name for a socket.

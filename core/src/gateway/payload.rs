@@ -4,6 +4,9 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gateway::command::Presence;
+use crate::gateway::config::Properties;
+use crate::gateway::routing::ShardId;
 use crate::id::UserId;
 
 /// Op 10.
@@ -18,17 +21,14 @@ pub(crate) struct Hello {
 pub(crate) struct Identify<'a> {
     pub(crate) token: &'a str,
     pub(crate) intents: u64,
-    pub(crate) properties: Properties,
+    pub(crate) properties: &'a Properties,
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub(crate) compress: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) shard: Option<[u32; 2]>,
-}
-
-/// Who connects, in op 2.
-#[derive(Serialize)]
-pub(crate) struct Properties {
-    pub(crate) os: &'static str,
-    pub(crate) browser: &'static str,
-    pub(crate) device: &'static str,
+    pub(crate) large_threshold: Option<u8>,
+    pub(crate) shard: ShardId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) presence: Option<&'a Presence>,
 }
 
 /// Op 6.

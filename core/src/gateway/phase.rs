@@ -3,7 +3,8 @@
 use crate::machine::SocketId;
 use crate::time::Timestamp;
 
-/// Where a shard stands. Every phase but the last two ends at a deadline if nothing happens.
+/// Where a shard stands. `Queued`, `Ready` and `Stopped` last as long as nothing happens; every other phase ends at
+/// a deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
     /// No connection; the next attempt starts at `until`.
@@ -11,6 +12,8 @@ pub enum Phase {
         /// When to connect.
         until: Timestamp,
     },
+    /// No connection; the next one starts a session, for which the shard waits for its turn.
+    Queued,
     /// The WebSocket is being opened.
     Opening {
         /// The socket.
@@ -51,6 +54,8 @@ pub enum Phase {
 /// What moves a shard from phase to phase.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
+    /// A session is to be started, in turn.
+    Queue,
     /// An attempt to connect starts.
     Open(SocketId, Timestamp),
     /// The WebSocket is open.
@@ -80,7 +85,10 @@ impl Phase {
     /// [`Fault`] if that step cannot be taken from here; the phase stays.
     pub const fn next(self, step: Step) -> Result<Self, Fault> {
         Ok(match (self, step) {
-            (Self::Waiting { .. }, Step::Open(socket, until)) => Self::Opening { socket, until },
+            (Self::Waiting { .. }, Step::Queue) => Self::Queued,
+            (Self::Waiting { .. } | Self::Queued, Step::Open(socket, until)) => {
+                Self::Opening { socket, until }
+            }
             (Self::Opening { socket, .. }, Step::Opened(until)) => Self::Greeting { socket, until },
             (Self::Greeting { socket, .. }, Step::Identify(until)) => Self::Identifying { socket, until },
             (Self::Greeting { socket, .. }, Step::Resume(until)) => Self::Resuming { socket, until },
@@ -108,7 +116,7 @@ impl Phase {
             | Self::Identifying { socket, .. }
             | Self::Resuming { socket, .. }
             | Self::Ready { socket } => Some(socket),
-            Self::Waiting { .. } | Self::Stopped => None,
+            Self::Waiting { .. } | Self::Queued | Self::Stopped => None,
         }
     }
 
@@ -121,7 +129,7 @@ impl Phase {
             | Self::Greeting { until, .. }
             | Self::Identifying { until, .. }
             | Self::Resuming { until, .. } => Some(until),
-            Self::Ready { .. } | Self::Stopped => None,
+            Self::Queued | Self::Ready { .. } | Self::Stopped => None,
         }
     }
 
@@ -130,6 +138,7 @@ impl Phase {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Waiting { .. } => "waiting",
+            Self::Queued => "queued",
             Self::Opening { .. } => "opening",
             Self::Greeting { .. } => "greeting",
             Self::Identifying { .. } => "identifying",
@@ -146,15 +155,16 @@ mod tests {
     use crate::machine::Scope;
 
     /// Rows are phases, columns steps, in the order of their declarations; `-` is a fault.
-    const TABLE: [(&str, [&str; 8]); 7] = [
-        //               Open       Opened      Identify       Resume      Ready    Resumed  Disconnect Stop
-        ("waiting", ["opening", "-", "-", "-", "-", "-", "-", "stopped"]),
-        ("opening", ["-", "greeting", "-", "-", "-", "-", "waiting", "stopped"]),
-        ("greeting", ["-", "-", "identifying", "resuming", "-", "-", "waiting", "stopped"]),
-        ("identifying", ["-", "-", "-", "-", "ready", "-", "waiting", "stopped"]),
-        ("resuming", ["-", "-", "-", "-", "-", "ready", "waiting", "stopped"]),
-        ("ready", ["-", "-", "-", "-", "-", "-", "waiting", "stopped"]),
-        ("stopped", ["-", "-", "-", "-", "-", "-", "-", "stopped"]),
+    const TABLE: [(&str, [&str; 9]); 8] = [
+        //               Queue     Open       Opened      Identify       Resume      Ready    Resumed  Disconnect Stop
+        ("waiting", ["queued", "opening", "-", "-", "-", "-", "-", "-", "stopped"]),
+        ("queued", ["-", "opening", "-", "-", "-", "-", "-", "-", "stopped"]),
+        ("opening", ["-", "-", "greeting", "-", "-", "-", "-", "waiting", "stopped"]),
+        ("greeting", ["-", "-", "-", "identifying", "resuming", "-", "-", "waiting", "stopped"]),
+        ("identifying", ["-", "-", "-", "-", "-", "ready", "-", "waiting", "stopped"]),
+        ("resuming", ["-", "-", "-", "-", "-", "-", "ready", "waiting", "stopped"]),
+        ("ready", ["-", "-", "-", "-", "-", "-", "-", "waiting", "stopped"]),
+        ("stopped", ["-", "-", "-", "-", "-", "-", "-", "-", "stopped"]),
     ];
 
     #[test]
@@ -163,6 +173,7 @@ mod tests {
         let (old, new) = (Timestamp::from_millis(1), Timestamp::from_millis(2));
         let phases = [
             Phase::Waiting { until: old },
+            Phase::Queued,
             Phase::Opening { socket, until: old },
             Phase::Greeting { socket, until: old },
             Phase::Identifying { socket, until: old },
@@ -171,6 +182,7 @@ mod tests {
             Phase::Stopped,
         ];
         let steps = [
+            Step::Queue,
             Step::Open(socket, new),
             Step::Opened(new),
             Step::Identify(new),

@@ -1,45 +1,69 @@
 //! One connection to the main gateway, through all its reconnects.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::backoff;
 use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
-use crate::envelope::{self, DecodeError, Envelope, Payload};
-use crate::gateway::budget::Budget;
+use crate::envelope::{self, DecodeError, Payload};
+use crate::gateway::budget::{Budget, Lane};
 use crate::gateway::close::{Action, close_code};
-use crate::gateway::event::{Counters, Disconnect, Dispatch, Event, Stopped};
-use crate::gateway::intents::Intents;
+use crate::gateway::command::{Command, CommandError, MembersRequest};
+use crate::gateway::config::{Config, Delivery};
+use crate::gateway::event::{Disconnect, Dispatch, Event, Receipt, Stopped};
+use crate::gateway::identify::IDENTIFY_SPACING;
+use crate::gateway::inflate::Inflater;
+use crate::gateway::members::{self, MembersRequestId, Pending};
+use crate::gateway::message::Message;
+use crate::gateway::name::EventName;
 use crate::gateway::opcode::OpCode;
-use crate::gateway::payload::{Hello, Identify, Properties, Ready, Resume};
+use crate::gateway::outgoing::{Outgoing, Queued};
+use crate::gateway::payload::{Hello, Identify, Ready, Resume};
 use crate::gateway::phase::{Phase, Step};
+use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
+use crate::gateway::status::{Counters, Status};
 use crate::heart::{Beat, Heart, interval};
 use crate::id::UserId;
-use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, is_web_socket_url};
+use crate::machine::{CloseFrame, Closed, Frame, Input, Log, Machine, Output, Scope, is_web_socket_url};
 use crate::outbox::Outbox;
-use crate::secret::Token;
 use crate::time::{Duration, Timestamp, soonest};
 
-/// What a shard needs to know.
+/// What one shard needs to know beside what all shards have in common.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// The bot's token.
-    pub token: Token,
-    /// The events to ask for.
-    pub intents: Intents,
+pub struct Start {
     /// The gateway's URL as `/gateway/bot` answers it: with its scheme, without a query.
     pub url: Box<str>,
-    /// Shard number and shard count; `None` for a bot of one shard.
-    pub shard: Option<[u32; 2]>,
-    /// How many attempts in a row may fail before the shard stops; `None` to go on for ever.
-    pub attempts: Option<u32>,
+    /// Which shard it is.
+    pub id: ShardId,
+    /// A session to resume.
+    pub session: Option<Session>,
+    /// Who decides when it may identify.
+    pub identifies: Identifies,
+}
+
+impl Start {
+    /// The only shard of a bot, with a new session.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self { url: url.into(), id: ShardId::ONLY, session: None, identifies: Identifies::default() }
+    }
+}
+
+/// Who decides when a shard may identify.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Identifies {
+    /// The shard itself, which keeps 5.5 s between two of its own. It knows nothing of other shards and of the
+    /// day's budget.
+    #[default]
+    AtOnce,
+    /// Whoever owns it, by [`Shard::grant`]: see [`IdentifyQueue`](crate::gateway::identify::IdentifyQueue).
+    WhenGranted,
 }
 
 /// How long the WebSocket may take to open.
@@ -48,61 +72,51 @@ const OPEN_LIMIT: Duration = Duration::from_secs(30);
 const HELLO_LIMIT: Duration = Duration::from_secs(20);
 /// How long Discord may take to answer Identify or Resume, counted from its last message.
 const SESSION_LIMIT: Duration = Duration::from_secs(60);
-/// One identify per 5 s and bucket (discord-api-docs, Gateway, Rate Limiting), and half a second for the
-/// network's uneven delay.
-const IDENTIFY_SPACING: Duration = Duration::from_millis(5_500);
 /// The random wait after op 9: one to five seconds.
 const INVALID_SESSION_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
-/// Commands that wait for the session or the budget; at the bound a command fails.
-const QUEUE_LIMIT: usize = 128;
+/// A connection that ends sooner than this after it was opened is followed by a back-off, whatever it brought.
+const FLAP: Duration = Duration::from_secs(10);
 /// How many sequence numbers a server may skip at once. Discord skips none.
 const MAX_GAP: u64 = 1 << 20;
-/// The longest message that Discord takes, in bytes; a longer one closes with 4002.
-pub const MAX_COMMAND: usize = 4096;
-
-/// Why a command was not taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// There is no gateway connection yet.
-    #[error("the gateway is not connected yet: wait for the session")]
-    NotConnected,
-    /// The shard has ended.
-    #[error("the gateway connection has ended")]
-    Stopped,
-    /// 128 commands are waiting already.
-    #[error(
-        "too many commands are waiting: wait until the session is there and the send budget has refilled"
-    )]
-    QueueFull,
-    /// The message would be longer than [`MAX_COMMAND`].
-    #[error("the command has {bytes} bytes; Discord takes 4,096")]
-    TooLarge {
-        /// Its length.
-        bytes: usize,
-    },
-}
 
 /// One connection to the main gateway.
 ///
-/// *Getters* show the state, [`Machine`] drives it, and [`Shard::command`] and [`Shard::stop`] are the user's.
+/// *Getters* show the state, [`Machine`] drives it; the user's are [`send`](Self::send),
+/// [`request_members`](Self::request_members), [`ack`](Self::ack), [`reconnect`](Self::reconnect),
+/// [`suspend`](Self::suspend) and [`stop`](Self::stop). 128 commands may wait, and 128 requests for members.
 #[derive(Debug)]
 pub struct Shard {
-    config: Config,
+    config: Arc<Config>,
+    url: Box<str>,
+    id: ShardId,
+    identifies: Identifies,
     scope: Scope,
     entropy: Entropy,
     now: Timestamp,
     phase: Phase,
     heart: Option<Heart>,
+    inflater: Option<Box<Inflater>>,
     session: Option<Session>,
+    /// Names the session within this process, for receipts.
+    session_number: u64,
+    /// The last dispatch taken in.
+    received: u64,
+    /// Up to here, an earlier process has delivered.
+    duplicates_to: u64,
+    /// Whether a session was lost since the last one began.
+    gap: bool,
     user: Option<UserId>,
     /// Attempts since the last progress.
     attempt: u32,
+    /// Connections in a row that ended soon after they were opened.
+    flaps: u32,
+    opened: Timestamp,
     /// The resume URL did not open: use the first one.
     distrust_resume_url: bool,
+    granted: bool,
     identified: Option<Timestamp>,
-    budget: Budget,
-    commands: VecDeque<Bytes>,
+    outgoing: Outgoing,
+    members: Pending,
     replayed: u64,
     latency: Option<Duration>,
     counters: Counters,
@@ -110,28 +124,47 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// A shard that connects as soon as it is driven, or resumes `session` if there is one.
+    /// A shard that connects as soon as it is driven.
     #[must_use]
-    pub fn new(config: Config, session: Option<Session>, scope: Scope, entropy: Entropy) -> Self {
+    pub fn new(config: Arc<Config>, start: Start, scope: Scope, entropy: Entropy) -> Self {
+        let Start { url, id, session, identifies } = start;
+        let (received, duplicates_to) = session.as_ref().map_or((0, 0), |s| (s.seq, s.delivered));
         Self {
             config,
+            url,
+            id,
+            identifies,
+            session_number: u64::from(scope.number()) << 32,
             scope,
             entropy,
             now: Timestamp::ZERO,
             phase: Phase::Waiting { until: Timestamp::ZERO },
             heart: None,
+            inflater: None,
             session,
+            received,
+            duplicates_to,
+            gap: false,
             user: None,
             attempt: 0,
+            flaps: 0,
+            opened: Timestamp::ZERO,
             distrust_resume_url: false,
+            granted: false,
             identified: None,
-            budget: Budget::new(),
-            commands: VecDeque::new(),
+            outgoing: Outgoing::new(),
+            members: Pending::default(),
             replayed: 0,
             latency: None,
             counters: Counters::default(),
             out: Outbox::new(),
         }
+    }
+
+    /// Which shard it is.
+    #[must_use]
+    pub const fn id(&self) -> ShardId {
+        self.id
     }
 
     /// Where the shard stands.
@@ -140,10 +173,11 @@ impl Shard {
         self.phase
     }
 
-    /// The session, if there is one: save it to resume later.
+    /// The session, if there is one: save it to resume later, at any time.
     #[must_use]
-    pub const fn session(&self) -> Option<&Session> {
-        self.session.as_ref()
+    pub fn session(&self) -> Option<Session> {
+        let session = self.session.as_ref()?;
+        Some(Session { delivered: self.received.max(self.duplicates_to), ..session.clone() })
     }
 
     /// The bot's own user id, once READY came.
@@ -164,31 +198,127 @@ impl Shard {
         self.counters
     }
 
-    /// Sends a command once the session is there and the budget allows, in order.
+    /// How much may be sent.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.outgoing.budget
+    }
+
+    /// How the shard stands, for a dashboard.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            phase: self.phase.name(),
+            latency: self.latency,
+            seq: self.session.as_ref().map(|_| self.received),
+            acknowledged: self.session.as_ref().map(|session| session.seq),
+            queued_commands: self.outgoing.len(),
+            pending_members: self.members.len(),
+            available_sends: self.outgoing.budget.available(self.now),
+            next_deadline: self.deadline(),
+            counters: self.counters,
+        }
+    }
+
+    /// Sends a command once the session is there and its budget allows, in order.
     ///
     /// # Errors
-    /// If the shard has ended, too many commands wait, or the message is too long.
-    pub fn command(&mut self, now: Timestamp, op: OpCode, d: &impl Serialize) -> Result<(), CommandError> {
+    /// If the shard has ended, 128 commands wait, or Discord would not take it.
+    pub fn send(&mut self, now: Timestamp, command: &Command) -> Result<(), CommandError> {
         self.tick(now);
-        if self.phase == Phase::Stopped {
-            return Err(CommandError::Stopped);
-        }
-        let message = envelope::encode(op.number(), d);
-        if message.len() > MAX_COMMAND {
-            return Err(CommandError::TooLarge { bytes: message.len() });
-        }
-        if self.commands.len() >= QUEUE_LIMIT {
+        let lane = match command {
+            Command::Presence(_) => Lane::Presence,
+            Command::Members(request) if request.is_for_all() => Lane::AllMembers(request.guild_id),
+            _ => Lane::General,
+        };
+        self.queue(lane, command.encode()?, None)
+    }
+
+    /// Asks for a guild's members and joins the chunks of the answer: [`Event::Members`] brings it. The chunks
+    /// come as dispatches too. A nonce of the request's own is replaced.
+    ///
+    /// # Errors
+    /// As [`Shard::send`]; [`CommandError::QueueFull`] too if 128 requests are unanswered.
+    pub fn request_members(
+        &mut self,
+        now: Timestamp,
+        mut request: MembersRequest,
+    ) -> Result<MembersRequestId, CommandError> {
+        self.tick(now);
+        if self.members.len() >= members::MAX_PENDING {
             return Err(CommandError::QueueFull);
         }
-        self.commands.push_back(message);
-        self.flush_commands();
-        Ok(())
+        let guild = request.guild_id;
+        let lane = if request.is_for_all() { Lane::AllMembers(guild) } else { Lane::General };
+        let salt = u32::from_le_bytes(self.entropy.bytes());
+        let (id, nonce) = self.members.open(guild, salt);
+        request.nonce = Some(nonce.clone());
+        let queued = Command::Members(request)
+            .encode()
+            .and_then(|message| self.queue(lane, message, Some(nonce.clone())));
+        match queued {
+            Ok(()) => Ok(id),
+            Err(error) => {
+                self.members.abandon(&nonce);
+                Err(error)
+            }
+        }
+    }
+
+    /// Says that a dispatch, and all before it, have been handled; matters with [`Delivery::AtLeastOnce`]. A
+    /// receipt of an earlier session changes nothing.
+    pub fn ack(&mut self, receipt: Receipt) {
+        if let Some(session) = self.session.as_mut().filter(|_| receipt.session == self.session_number) {
+            session.seq = session.seq.max(receipt.seq.min(self.received));
+        }
+    }
+
+    /// Lets a shard identify that [waits for its turn](Event::AwaitingIdentify); for any other nothing changes.
+    pub fn grant(&mut self, now: Timestamp) {
+        self.tick(now);
+        if self.phase == Phase::Queued {
+            self.granted = true;
+            self.open();
+        }
+    }
+
+    /// Sends a heartbeat at once, if the shard is in session and none is unanswered. Answers whether it did: the next
+    /// [`Event::HeartbeatAcknowledged`] then says that all which had happened before has been told.
+    pub fn probe(&mut self, now: Timestamp) -> bool {
+        self.tick(now);
+        let is_ready = matches!(self.phase, Phase::Ready { .. })
+            && self.heart.as_ref().is_some_and(Heart::is_at_rest)
+            && !self.outgoing.budget.exhausted(self.now);
+        if is_ready {
+            self.send_heartbeat();
+        }
+        is_ready
+    }
+
+    /// Ends the connection, if there is one, and makes another: with the same session or, if it is not to be kept,
+    /// with a new one.
+    pub fn reconnect(&mut self, now: Timestamp, keep_session: bool) {
+        self.tick(now);
+        let action = if keep_session { Action::Resume } else { Action::Identify };
+        match self.phase {
+            Phase::Stopped => {}
+            Phase::Waiting { .. } | Phase::Queued if keep_session => {}
+            Phase::Waiting { .. } | Phase::Queued => self.lose_session(),
+            _ => self.disconnect(Disconnect::ByUser, action, Some(Duration::ZERO)),
+        }
+    }
+
+    /// Ends the shard and keeps the session: another process may resume it for some minutes, while the bot still
+    /// shows online. [`Event::Stopped`] and [`Shard::session`] bring it.
+    pub fn suspend(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.end(Stopped::ByUser, KEEP_SESSION);
     }
 
     /// Ends the session and the shard: the bot goes offline at once.
     pub fn stop(&mut self, now: Timestamp) {
         self.tick(now);
-        self.end(Stopped::ByUser);
+        self.end(Stopped::ByUser, END_SESSION);
     }
 
     fn tick(&mut self, now: Timestamp) {
@@ -205,46 +335,79 @@ impl Shard {
         }
     }
 
+    fn queue(&mut self, lane: Lane, message: Bytes, nonce: Option<String>) -> Result<(), CommandError> {
+        if self.phase == Phase::Stopped {
+            return Err(CommandError::Stopped);
+        }
+        self.outgoing.push(Queued { lane, message, nonce })?;
+        self.flush_commands();
+        Ok(())
+    }
+
+    /// Connects; first waits for its turn where a session is to be started.
     fn open(&mut self) {
+        if self.session.is_none() && self.identifies == Identifies::WhenGranted && !self.granted {
+            if self.step(Step::Queue) {
+                self.out.event(Event::AwaitingIdentify);
+            }
+            return;
+        }
         // Identify goes to the first URL, Resume to the one that READY named.
         let base = match &self.session {
             Some(Session { resume_url: Some(url), .. }) if !self.distrust_resume_url => url,
-            _ => &self.config.url,
+            _ => &self.url,
         };
         let base = if is_web_socket_url(base) { String::from(&**base) } else { format!("wss://{base}") };
-        let url = format!("{}/?v=10&encoding=json", base.trim_end_matches('/'));
+        let compression = self.config.compression.query();
+        let url = format!("{}/?v=10&encoding=json{compression}", base.trim_end_matches('/'));
         let socket = self.scope.socket();
         if self.step(Step::Open(socket, self.now + OPEN_LIMIT)) {
+            self.opened = self.now;
+            self.counters.connects += 1;
             self.out.push(Output::OpenWebSocket { socket, url: url.into() });
         }
     }
 
-    fn on_frame(&mut self, frame: &Frame) {
-        // Without compression a gateway sends text; binary JSON would read the same.
-        let (Frame::Text(message) | Frame::Binary(message)) = frame;
-        match Envelope::parse(message) {
-            Ok(envelope) => {
-                if let Err(error) = self.on_message(envelope) {
-                    self.disconnect(Disconnect::Malformed(error), Action::Resume, None);
-                }
-            }
-            Err(error) => self.disconnect(Disconnect::Malformed(error), Action::Resume, None),
+    fn on_opened(&mut self) {
+        if self.step(Step::Opened(self.now + HELLO_LIMIT)) {
+            let Config { compression, max_message, .. } = *self.config;
+            self.inflater = Some(Box::new(Inflater::new(compression, max_message)));
         }
     }
 
-    fn on_message(&mut self, envelope: Envelope) -> Result<(), DecodeError> {
-        match OpCode::from_number(envelope.op) {
-            OpCode::Dispatch => self.on_dispatch(envelope)?,
+    fn on_frame(&mut self, frame: &Frame) {
+        self.counters.bytes_in += frame.len() as u64;
+        let message = match (frame, &mut self.inflater) {
+            (Frame::Binary(data), Some(inflater)) => match inflater.inflate(data) {
+                Ok(Some(message)) => message,
+                Ok(None) => return,
+                Err(error) => return self.disconnect(Disconnect::Compression(error), Action::Resume, None),
+            },
+            (Frame::Text(data) | Frame::Binary(data), _) => data.clone(),
+        };
+        self.counters.bytes_inflated += message.len() as u64;
+        if let Err(error) = Message::read(&message).and_then(|message| self.on_message(message)) {
+            self.disconnect(Disconnect::Malformed(error), Action::Resume, None);
+        }
+    }
+
+    fn on_message(&mut self, message: Message) -> Result<(), DecodeError> {
+        match OpCode::from_number(message.op) {
+            OpCode::Dispatch => self.on_dispatch(message)?,
             OpCode::Heartbeat => self.send_heartbeat(),
-            OpCode::Reconnect => self.disconnect(Disconnect::Reconnect, Action::Resume, Some(Duration::ZERO)),
+            OpCode::Reconnect => {
+                // Not at once again where connections do not last.
+                let wait = (self.flaps == 0 && self.attempt == 0).then_some(Duration::ZERO);
+                self.disconnect(Disconnect::Reconnect, Action::Resume, wait);
+            }
             OpCode::InvalidSession => {
-                let resumable: bool = envelope.parse_data("Invalid Session")?;
+                let resumable: bool = envelope::parse(&message.data, "Invalid Session")?;
                 let (least, more) = INVALID_SESSION_WAIT;
                 let wait = least + self.entropy.up_to(more);
                 let action = if resumable { Action::Resume } else { Action::Identify };
                 self.disconnect(Disconnect::InvalidSession, action, Some(wait));
             }
-            OpCode::Hello => self.on_hello(&envelope.parse_data("Hello")?),
+            OpCode::Hello => self.on_hello(&envelope::parse(&message.data, "Hello")?),
             OpCode::HeartbeatAck => {
                 if let Some(latency) = self.heart.as_mut().and_then(|heart| heart.acknowledged(self.now)) {
                     self.latency = Some(latency);
@@ -258,12 +421,14 @@ impl Shard {
             | OpCode::RequestGuildMembers
             | OpCode::RequestSoundboardSounds
             | OpCode::RequestChannelInfo
-            | OpCode::Unknown(_) => {
-                self.counters.unrecognised += 1;
-                self.out.event(Event::Unrecognised { op: Some(envelope.op), data: Payload(envelope.data) });
-            }
+            | OpCode::Unknown(_) => self.pass_over(message),
         }
         Ok(())
+    }
+
+    fn pass_over(&mut self, message: Message) {
+        self.counters.unrecognised += 1;
+        self.out.event(Event::Unrecognised { op: Some(message.op), data: Payload(message.data) });
     }
 
     fn on_hello(&mut self, hello: &Hello) {
@@ -274,77 +439,133 @@ impl Shard {
         self.heart = Some(Heart::start(self.now, interval, 1, &mut self.entropy));
         let until = self.now + SESSION_LIMIT;
         let token = self.config.token.expose();
-        let message = if let Some(session) = &self.session {
-            self.replayed = 0;
-            let resume = Resume { token, session_id: &session.id, seq: session.seq };
+        if let Some(session) = &self.session {
+            let resume = Resume { token, session_id: &session.id, seq: self.received };
             let message = envelope::encode(OpCode::Resume.number(), &resume);
+            self.replayed = 0;
+            self.counters.resume_attempts += 1;
             self.step(Step::Resume(until));
-            message
+            self.send_now(message);
         } else {
-            self.counters.identifies += 1;
-            self.identified = Some(self.now);
             let identify = Identify {
                 token,
                 intents: self.config.intents.bits(),
-                properties: Properties { os: "linux", browser: "sanscord", device: "sanscord" },
-                shard: self.config.shard,
+                properties: &self.config.properties,
+                compress: self.config.compression.in_identify(),
+                large_threshold: self.config.large_threshold,
+                shard: self.id,
+                presence: self.config.presence.as_ref(),
             };
             let message = envelope::encode(OpCode::Identify.number(), &identify);
+            self.counters.identifies += 1;
+            self.granted = false;
+            self.identified = Some(self.now);
             self.step(Step::Identify(until));
-            message
-        };
-        self.send(message);
+            self.send_now(message);
+            self.out.event(Event::Identified);
+        }
     }
 
-    fn on_dispatch(&mut self, envelope: Envelope) -> Result<(), DecodeError> {
-        let (name, seq) = (envelope.name.unwrap_or_default(), envelope.seq.unwrap_or_default());
-        let in_session = matches!(self.phase, Phase::Ready { .. } | Phase::Resuming { .. });
-        if name == "READY" && matches!(self.phase, Phase::Identifying { .. }) {
-            let ready: Ready = envelope::parse(&envelope.data, "READY")?;
-            self.user = Some(ready.user.id);
-            self.session = Some(Session {
-                id: ready.session_id.into(),
-                resume_url: ready.resume_gateway_url.map(Into::into),
-                seq,
-            });
-        } else if let Some(session) =
-            self.session.as_mut().filter(|s| in_session && seq.saturating_sub(s.seq) <= MAX_GAP)
+    fn on_dispatch(&mut self, message: Message) -> Result<(), DecodeError> {
+        let name = message.name.clone().unwrap_or_else(|| EventName::from(""));
+        let seq = message.seq.unwrap_or_default();
+        if name == EventName::Ready && matches!(self.phase, Phase::Identifying { .. }) {
+            let ready: Ready = envelope::parse(&message.data, "READY")?;
+            self.begin_session(ready, seq);
+        } else if self.session.is_some()
+            && matches!(self.phase, Phase::Ready { .. } | Phase::Resuming { .. })
+            && seq.saturating_sub(self.received) <= MAX_GAP
         {
-            if seq <= session.seq {
+            if seq <= self.received {
                 self.counters.repeated += 1;
                 return Ok(());
             }
             // The peer chooses the numbers.
-            self.counters.gaps = self.counters.gaps.saturating_add(seq - session.seq - 1);
-            session.seq = seq;
+            self.counters.gaps = self.counters.gaps.saturating_add(seq - self.received - 1);
+            self.received = seq;
         } else {
             // No session yet: nothing but READY can be meant. Or a number that, if it were believed, would make
             // everything after it look repeated.
-            self.counters.unrecognised += 1;
-            self.out.event(Event::Unrecognised { op: Some(envelope.op), data: Payload(envelope.data) });
+            self.pass_over(message);
             return Ok(());
         }
         self.attempt = 0;
         self.distrust_resume_url = false;
-        self.counters.dispatches += 1;
-        let replayed = matches!(self.phase, Phase::Resuming { .. }) && name != "RESUMED";
-        if let Phase::Resuming { until, .. } = &mut self.phase {
-            *until = self.now + SESSION_LIMIT;
-        }
-        let connected = match &*name {
-            "READY" if self.step(Step::Ready) => Some(false),
-            "RESUMED" if self.step(Step::Resumed) => Some(true),
+        let connected = match name {
+            EventName::Ready if self.step(Step::Ready) => Some(false),
+            EventName::Resumed if self.step(Step::Resumed) => Some(true),
             _ => None,
         };
-        self.replayed += u64::from(replayed);
-        self.out.event(Event::Dispatch(Dispatch { name, seq, replayed, data: envelope.data }));
+        let replayed = if let Phase::Resuming { until, .. } = &mut self.phase {
+            *until = self.now + SESSION_LIMIT;
+            self.replayed += 1;
+            self.counters.replayed += 1;
+            true
+        } else {
+            false
+        };
+        self.deliver(Dispatch {
+            duplicate: seq <= self.duplicates_to,
+            session: self.session_number,
+            data: message.data,
+            name,
+            seq,
+            replayed,
+        });
         if let Some(resumed) = connected {
             self.counters.resumes += u64::from(resumed);
             let replayed = if resumed { self.replayed } else { 0 };
-            self.out.event(Event::Connected { resumed, replayed });
+            let gap = core::mem::take(&mut self.gap);
+            self.out.event(Event::Connected { resumed, replayed, gap });
             self.flush_commands();
         }
         Ok(())
+    }
+
+    fn begin_session(&mut self, ready: Ready, seq: u64) {
+        self.user = Some(ready.user.id);
+        self.received = seq;
+        self.duplicates_to = 0;
+        self.session_number += 1;
+        self.session = Some(Session {
+            id: ready.session_id.into(),
+            resume_url: ready.resume_gateway_url.map(Into::into),
+            seq: if self.config.delivery == Delivery::AtMostOnce { seq } else { 0 },
+            delivered: seq,
+        });
+    }
+
+    /// Hands a dispatch to the user, if it is wanted; our own state takes what concerns it.
+    fn deliver(&mut self, dispatch: Dispatch) {
+        if let (Delivery::AtMostOnce, Some(session)) = (self.config.delivery, &mut self.session) {
+            session.seq = dispatch.seq;
+        }
+        let answer = match dispatch.name {
+            _ if self.members.is_empty() => None,
+            EventName::GuildMembersChunk => self.members.chunk(self.now, &dispatch.data),
+            EventName::RateLimited => self.members.rate_limited(&dispatch.data).and_then(|limited| {
+                let (guild, wait, answer) = limited;
+                if let Some(guild) = guild {
+                    self.outgoing.budget.block_members(self.now, guild, wait);
+                }
+                answer
+            }),
+            _ => None,
+        };
+        let always = matches!(dispatch.name, EventName::Ready | EventName::Resumed);
+        if always || self.config.interest.wants(&dispatch.name) {
+            self.counters.dispatches += 1;
+            self.out.event(Event::Dispatch(dispatch));
+        } else {
+            self.counters.unwanted += 1;
+        }
+        self.answer(answer);
+    }
+
+    fn answer(&mut self, answer: Option<members::Answer>) {
+        if let Some((request, guild, result)) = answer {
+            self.out.event(Event::Members { request, guild, result });
+        }
     }
 
     fn on_closed(&mut self, closed: Closed) {
@@ -353,7 +574,7 @@ impl Shard {
                 let code = close_code(frame.code);
                 if code.action == Action::Stop {
                     self.abandon_socket();
-                    self.end(Stopped::Refused { code, reason: frame.reason.clone() });
+                    self.end(Stopped::Refused { code, reason: frame.reason.clone() }, END_SESSION);
                     return;
                 }
                 code.action
@@ -377,13 +598,20 @@ impl Shard {
                 Phase::Greeting { .. } => self.time_out("Hello"),
                 Phase::Identifying { .. } => self.time_out("READY"),
                 Phase::Resuming { .. } => self.time_out("RESUMED"),
-                Phase::Ready { .. } | Phase::Stopped => {}
+                Phase::Queued | Phase::Ready { .. } | Phase::Stopped => {}
             }
         }
         match self.heart.as_mut().map_or(Beat::Wait, |heart| heart.beat(self.now)) {
             Beat::Wait => {}
             Beat::Send => self.push_heartbeat(),
-            Beat::Zombie => self.disconnect(Disconnect::Zombie, Action::Resume, None),
+            Beat::Zombie => {
+                self.counters.zombies += 1;
+                self.disconnect(Disconnect::Zombie, Action::Resume, None);
+            }
+            Beat::Overslept(by) => self.disconnect(Disconnect::Overslept { by }, Action::Resume, None),
+        }
+        while let Some(answer) = self.members.timed_out(self.now) {
+            self.answer(Some(answer));
         }
         self.flush_commands();
     }
@@ -397,7 +625,7 @@ impl Shard {
     fn send_heartbeat(&mut self) {
         let Some(heart) = &mut self.heart else { return };
         // A server that asks without end must not make us exceed what we may send.
-        if !self.budget.exhausted(self.now) {
+        if !self.outgoing.budget.exhausted(self.now) {
             heart.sent(self.now);
             self.push_heartbeat();
         }
@@ -406,21 +634,26 @@ impl Shard {
     fn push_heartbeat(&mut self) {
         self.counters.heartbeats += 1;
         let seq = self.session.as_ref().map(|session| session.seq);
-        self.send(envelope::encode(OpCode::Heartbeat.number(), &seq));
+        self.send_now(envelope::encode(OpCode::Heartbeat.number(), &seq));
     }
 
     fn flush_commands(&mut self) {
-        if let Phase::Ready { .. } = self.phase {
-            while !self.commands.is_empty() && self.budget.available(self.now) > 0 {
-                let Some(message) = self.commands.pop_front() else { break };
-                self.send(message);
+        let Phase::Ready { socket } = self.phase else { return };
+        while let Some(queued) = self.outgoing.take(self.now) {
+            self.counters.commands += 1;
+            self.counters.bytes_out += queued.message.len() as u64;
+            if let Some(nonce) = queued.nonce {
+                self.members.sent(self.now, &nonce);
             }
+            self.out.push(Output::SendFrame(socket, Frame::Text(queued.message)));
         }
     }
 
-    fn send(&mut self, message: Bytes) {
+    /// Sends what does not wait.
+    fn send_now(&mut self, message: Bytes) {
         if let Some(socket) = self.phase.socket() {
-            self.budget.spend(self.now);
+            self.outgoing.budget.spend(self.now, Lane::General);
+            self.counters.bytes_out += message.len() as u64;
             self.out.push(Output::SendFrame(socket, Frame::Text(message)));
         }
     }
@@ -428,10 +661,23 @@ impl Shard {
     /// Forgets a socket that is gone already, so that it is not closed again.
     fn abandon_socket(&mut self) {
         self.heart = None;
-        self.budget = Budget::new();
+        self.inflater = None;
+        self.outgoing.budget.reconnect();
         // The socket leaves with the phase; `disconnect` and `end` find none to close.
         if self.phase.socket().is_some() && self.step(Step::Disconnect(self.now)) {
             self.counters.disconnects += 1;
+            self.flaps = if self.now.since(self.opened) < FLAP { self.flaps.saturating_add(1) } else { 0 };
+        }
+    }
+
+    fn lose_session(&mut self) {
+        if self.session.take().is_some() {
+            self.gap = true;
+            self.counters.sessions_lost += 1;
+            self.received = 0;
+            while let Some(answer) = self.members.lost(false) {
+                self.answer(Some(answer));
+            }
         }
     }
 
@@ -443,12 +689,14 @@ impl Shard {
             self.abandon_socket();
         }
         if action == Action::Identify {
-            self.session = None;
+            self.lose_session();
         }
-        let mut retry_in = wait.unwrap_or_else(|| backoff::delay(self.attempt, &mut self.entropy));
+        self.granted = false;
+        let failures = self.attempt.max(self.flaps.saturating_sub(1));
+        let mut retry_in = wait.unwrap_or_else(|| backoff::delay(failures, &mut self.entropy));
         self.attempt = self.attempt.saturating_add(1);
         if self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
-            self.end(Stopped::GaveUp { reason: Box::new(reason) });
+            self.end(Stopped::GaveUp { reason: Box::new(reason) }, END_SESSION);
             return;
         }
         if let Some(identified) = self.identified.filter(|_| self.session.is_none()) {
@@ -462,18 +710,34 @@ impl Shard {
         }
     }
 
-    fn end(&mut self, reason: Stopped) {
+    fn end(&mut self, reason: Stopped, code: u16) {
         if self.phase == Phase::Stopped {
             return;
         }
         if let Some(socket) = self.phase.socket() {
-            self.out.push(Output::Close(socket, Some(CloseFrame::new(END_SESSION))));
+            self.out.push(Output::Close(socket, Some(CloseFrame::new(code))));
         }
         self.heart = None;
-        self.session = None;
-        self.commands.clear();
+        self.inflater = None;
+        self.outgoing.clear();
+        while let Some(answer) = self.members.lost(true) {
+            self.answer(Some(answer));
+        }
         self.step(Step::Stop);
-        self.out.event(Event::Stopped { reason, counters: self.counters });
+        let session = self.session().filter(|_| code == KEEP_SESSION);
+        if session.is_none() {
+            self.session = None;
+        }
+        self.out.event(Event::Stopped { reason, session, counters: self.counters });
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let heart = self.heart.as_ref().map(Heart::deadline);
+        let deadline = soonest(soonest(self.phase.deadline(), heart), self.members.deadline());
+        match self.phase {
+            Phase::Ready { .. } => soonest(deadline, self.outgoing.deadline(self.now)),
+            _ => deadline,
+        }
     }
 }
 
@@ -484,9 +748,7 @@ impl Machine for Shard {
         self.tick(now);
         match input {
             Input::Timeout => self.on_timeout(),
-            Input::Opened(socket) if self.phase.socket() == Some(socket) => {
-                self.step(Step::Opened(self.now + HELLO_LIMIT));
-            }
+            Input::Opened(socket) if self.phase.socket() == Some(socket) => self.on_opened(),
             Input::Frame(socket, frame) if self.phase.socket() == Some(socket) => self.on_frame(&frame),
             Input::Closed(socket, closed) if self.phase.socket() == Some(socket) => self.on_closed(closed),
             Input::Opened(_)
@@ -498,17 +760,14 @@ impl Machine for Shard {
     }
 
     fn poll_output(&mut self) -> Output<Event> {
-        if let Some(output) = self.out.pop() {
-            return output;
-        }
-        let mut deadline = soonest(self.phase.deadline(), self.heart.as_ref().map(Heart::deadline));
-        if !self.commands.is_empty() && matches!(self.phase, Phase::Ready { .. }) {
-            deadline = soonest(deadline, self.budget.next());
-        }
-        Output::Wait(deadline)
+        self.out.pop().unwrap_or_else(|| Output::Wait(self.deadline()))
     }
 
     fn is_finished(&self) -> bool {
         self.phase == Phase::Stopped && self.out.is_empty()
+    }
+
+    fn log(event: &Event) -> Option<Log> {
+        event.log()
     }
 }

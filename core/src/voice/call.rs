@@ -335,7 +335,7 @@ impl Call {
         match self.heart.as_mut().map_or(Beat::Wait, |heart| heart.beat(self.now)) {
             Beat::Wait => {}
             Beat::Send => self.push_heartbeat(),
-            Beat::Zombie => self.fail(Disconnect::Zombie, Action::Resume),
+            Beat::Zombie | Beat::Overslept(_) => self.fail(Disconnect::Zombie, Action::Resume),
         }
         if let Some(media) = &mut self.media {
             let socket = media.socket();

@@ -9,8 +9,9 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
+use crate::gateway::command::VoiceStateUpdate;
 use crate::envelope::{DecodeError, Payload};
-use crate::id::{ChannelId, GuildId, UserId};
+use crate::id::{ChannelId, UserId};
 use crate::machine::Closed;
 use crate::rtp::aead::Mode;
 use crate::time::Duration;
@@ -112,19 +113,6 @@ pub struct Counters {
     pub dropped: Dropped,
     /// Messages passed over because they were not understood.
     pub unrecognised: u64,
-}
-
-/// Op 4 of the main gateway: join, move to, or leave a voice channel.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Serialize)]
-pub struct VoiceStateUpdate {
-    /// The guild.
-    pub guild_id: GuildId,
-    /// The channel; none to leave.
-    pub channel_id: Option<ChannelId>,
-    /// Whether to show as muted.
-    pub self_mute: bool,
-    /// Whether to show as deafened.
-    pub self_deaf: bool,
 }
 
 /// An Opus packet of its own.

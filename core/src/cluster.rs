@@ -1,0 +1,837 @@
+//! Many shards in one process: `/gateway/bot`, the queue for identifies, routing by guild, resharding.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`config`] | which shards to run, and how |
+//! | [`event`] | what a cluster tells |
+//! | [`state`] | sessions and limits as a value |
+//! | `handover` | resharding without a gap |
+//!
+//! A cluster of one shard is what a small bot needs; [`Client`](crate::client::Client) adds voice to it. Nothing here
+//! grows with the number of shards for each message: a shard is looked at only when something happened to it.
+
+pub mod config;
+pub mod event;
+mod handover;
+pub mod state;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, Identifies, Shards};
+pub use event::{Event, RequestFailed, Stopped};
+pub use state::{SavedSession, State};
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::backoff;
+use crate::entropy::Entropy;
+use crate::gateway::command::{Command, CommandError, MembersRequest};
+use crate::gateway::event::Receipt;
+use crate::gateway::identify::{self, IdentifyQueue};
+use crate::gateway::members::MembersRequestId;
+use crate::gateway::routing::ShardId;
+use crate::gateway::session::Session;
+use crate::gateway::shard::{self, Start};
+use crate::gateway::{self, Shard};
+use crate::id::{GuildId, UserId};
+use crate::machine::{Input, Log, Machine, Output, RequestId, Response, Scope, Unanswered};
+use crate::outbox::Outbox;
+use crate::rest::{Api, GatewayBot};
+use crate::time::{Duration, Timestamp, soonest};
+
+use handover::Handover;
+
+/// The number of the cluster's own scope; its shards have those above. Below is room for a composition.
+pub(crate) const SCOPE: u32 = 1 << 31;
+/// An answer of `/gateway/bot` older than this is asked for afresh when a shard wants to identify: other processes
+/// use the same budget.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// Where the cluster stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    /// `/gateway/bot` has not been answered yet.
+    Starting,
+    Running,
+    Stopped,
+}
+
+/// Whether `/gateway/bot` is being asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ask {
+    Idle,
+    At(Timestamp),
+    Asked(RequestId),
+}
+
+#[derive(Debug)]
+struct Member {
+    shard: Box<Shard>,
+    deadline: Option<Timestamp>,
+    /// Whether it stands in the line of those to be polled.
+    stirred: bool,
+}
+
+/// Many shards in one process.
+///
+/// It asks `/gateway/bot` and runs the shards that [`Config::shards`] names. A fatal close code of one, such as that
+/// of a wrong token, ends all. At most [`MAX_SHARDS`](config::MAX_SHARDS) shards run, twice as many while
+/// [resharding](Self::reshard).
+#[derive(Debug)]
+pub struct Cluster {
+    config: Arc<gateway::Config>,
+    shards: Shards,
+    identifies: Identifies,
+    reserve: Option<u32>,
+    state: Option<State>,
+    api: Api,
+    entropy: Entropy,
+    now: Timestamp,
+    scope: Scope,
+    scopes: u32,
+    phase: Phase,
+    ask: Ask,
+    attempt: u32,
+    answered: Timestamp,
+    url: Box<str>,
+    recommended: u32,
+    count: u32,
+    queue: Option<IdentifyQueue>,
+    members: BTreeMap<u32, Member>,
+    /// The shards whose dispatches the user gets.
+    current: BTreeMap<ShardId, u32>,
+    handover: Option<Handover>,
+    /// A wish to reshard that waits for `/gateway/bot`.
+    wish: Option<Shards>,
+    line: VecDeque<u32>,
+    deadlines: BTreeSet<(Timestamp, u32)>,
+    user: Option<UserId>,
+    /// Why the cluster has stopped, to be told when all shards are over.
+    stopped: Option<Stopped>,
+    out: Outbox<Event>,
+}
+
+/// Why resharding does not start.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReshardError {
+    /// The cluster has not started yet, or has ended.
+    #[error("the cluster is not running")]
+    NotRunning,
+    /// The shards are being changed already.
+    #[error("the shards are being changed already")]
+    UnderWay,
+    /// There are as many shards in all already.
+    #[error("there are as many shards already")]
+    SameCount,
+}
+
+impl Cluster {
+    /// A cluster that connects as soon as it is driven. The seed decides every random choice: take it from the
+    /// operating system, except in tests.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            api: Api::new(&config.api_base, &config.gateway.token),
+            config: Arc::new(config.gateway),
+            shards: config.shards,
+            identifies: config.identifies,
+            reserve: config.reserve,
+            state: config.state,
+            entropy: Entropy::new(seed),
+            now: Timestamp::ZERO,
+            scope: Scope::new(SCOPE),
+            scopes: SCOPE,
+            phase: Phase::Starting,
+            ask: Ask::At(Timestamp::ZERO),
+            attempt: 0,
+            answered: Timestamp::ZERO,
+            url: Box::from(""),
+            recommended: 1,
+            count: 0,
+            queue: None,
+            members: BTreeMap::new(),
+            current: BTreeMap::new(),
+            handover: None,
+            wish: None,
+            line: VecDeque::new(),
+            deadlines: BTreeSet::new(),
+            user: None,
+            stopped: None,
+            out: Outbox::new(),
+        }
+    }
+
+    /// The shards whose dispatches the user gets; none before `/gateway/bot` was answered.
+    pub fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.current.values().filter_map(|scope| self.members.get(scope)).map(|member| &*member.shard)
+    }
+
+    /// The shard of this name.
+    #[must_use]
+    pub fn shard(&self, id: ShardId) -> Option<&Shard> {
+        self.members.get(self.current.get(&id)?).map(|member| &*member.shard)
+    }
+
+    /// How many shards there are in all, in this process and others; 0 before `/gateway/bot` was answered.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// How many shards Discord recommends, by its last answer.
+    #[must_use]
+    pub const fn recommended(&self) -> u32 {
+        self.recommended
+    }
+
+    /// The shard that serves this guild, in this process or another.
+    #[must_use]
+    pub const fn shard_of(&self, guild: GuildId) -> ShardId {
+        ShardId::of(guild, self.count)
+    }
+
+    /// The queue for identifies, once `/gateway/bot` was answered.
+    #[must_use]
+    pub const fn identify_queue(&self) -> Option<&IdentifyQueue> {
+        self.queue.as_ref()
+    }
+
+    /// The bot's own user id, once one shard was READY.
+    #[must_use]
+    pub const fn user(&self) -> Option<UserId> {
+        self.user
+    }
+
+    /// Sessions and limits, for another process to go on with; at any time, and after [`Cluster::suspend`].
+    #[must_use]
+    pub fn state(&self) -> State {
+        let sessions = self.current.iter().filter_map(|(&shard, scope)| {
+            let session = self.members.get(scope)?.shard.session()?;
+            Some(SavedSession { shard, session })
+        });
+        let own = self.queue.as_ref().filter(|_| self.identifies == Identifies::Own);
+        State {
+            shards: self.count,
+            sessions: sessions.collect(),
+            identifies: own.map(|queue| queue.save(self.now)),
+            age: Duration::ZERO,
+        }
+    }
+
+    /// Sends a command on the shard of its guild; a presence on all shards, anything else without a guild on shard
+    /// 0, or the first that there is.
+    ///
+    /// # Errors
+    /// As [`Shard::send`]; if no shard of this process serves the guild.
+    pub fn send(&mut self, now: Timestamp, command: &Command) -> Result<(), CommandError> {
+        match (command.guild(), command) {
+            (None, Command::Presence(_)) => {
+                let ids: Vec<ShardId> = self.current.keys().copied().collect();
+                if ids.is_empty() {
+                    return Err(self.no_shard());
+                }
+                ids.into_iter().try_for_each(|id| self.send_on(now, id, command))
+            }
+            (None, _) => {
+                let id = self.current.keys().next().copied().ok_or_else(|| self.no_shard())?;
+                self.send_on(now, id, command)
+            }
+            (Some(guild), _) => self.send_on(now, self.shard_of(guild), command),
+        }
+    }
+
+    /// Sends a command on this shard.
+    ///
+    /// # Errors
+    /// As [`Shard::send`]; if there is no such shard in this process.
+    pub fn send_on(&mut self, now: Timestamp, id: ShardId, command: &Command) -> Result<(), CommandError> {
+        self.with(now, id, |shard, now| shard.send(now, command)).unwrap_or_else(|| Err(self.no_shard()))
+    }
+
+    /// Asks for a guild's members: see [`Shard::request_members`].
+    ///
+    /// # Errors
+    /// As there; if no shard of this process serves the guild.
+    pub fn request_members(
+        &mut self,
+        now: Timestamp,
+        request: MembersRequest,
+    ) -> Result<MembersRequestId, CommandError> {
+        let id = self.shard_of(request.guild_id);
+        self.with(now, id, |shard, now| shard.request_members(now, request))
+            .unwrap_or_else(|| Err(self.no_shard()))
+    }
+
+    /// Says that a dispatch has been handled: see [`Shard::ack`].
+    pub fn ack(&mut self, receipt: Receipt) {
+        if let Some(member) = self.members.get_mut(&receipt.scope()) {
+            member.shard.ack(receipt);
+        }
+    }
+
+    /// Lets a shard identify for which [`Event::IdentifyWanted`] asked.
+    pub fn grant(&mut self, now: Timestamp, id: ShardId) {
+        let incoming = self.handover.iter().flat_map(Handover::scopes);
+        let scopes: Vec<u32> = self.current.get(&id).copied().into_iter().chain(incoming).collect();
+        self.tick(now);
+        for scope in scopes {
+            if let Some(member) = self.members.get_mut(&scope).filter(|member| member.shard.id() == id) {
+                member.shard.grant(now);
+                self.stir(scope);
+            }
+        }
+    }
+
+    /// Starts a shard that was stopped, or one beside those that run; with its saved session if there is one. A
+    /// shard that runs already is left alone.
+    ///
+    /// # Errors
+    /// If the cluster does not run, or if the number is not below [`Cluster::count`].
+    pub fn start_shard(
+        &mut self,
+        now: Timestamp,
+        number: u32,
+        session: Option<Session>,
+    ) -> Result<(), CommandError> {
+        self.tick(now);
+        if self.phase != Phase::Running {
+            return Err(self.no_shard());
+        }
+        if number >= self.count || self.members.len() >= config::MAX_SHARDS {
+            return Err(CommandError::NoSuchShard);
+        }
+        let id = ShardId { number, count: self.count };
+        if !self.current.contains_key(&id) {
+            let scope = self.launch(id, session);
+            self.current.insert(id, scope);
+        }
+        Ok(())
+    }
+
+    /// Stops one shard; its guilds are silent until it is started again.
+    pub fn stop_shard(&mut self, now: Timestamp, id: ShardId) {
+        self.with(now, id, Shard::stop);
+        self.current.remove(&id);
+    }
+
+    /// Lets one shard make a new connection: see [`Shard::reconnect`].
+    pub fn restart_shard(&mut self, now: Timestamp, id: ShardId, keep_session: bool) {
+        self.with(now, id, |shard, now| shard.reconnect(now, keep_session));
+    }
+
+    /// Changes the shards without a gap: the new ones come up beside the old ones and take over when all are
+    /// there. [`Event::Resharding`] tells how far they are, [`Event::Resharded`] when they take over. With
+    /// [`Shards::Recommended`], `/gateway/bot` is asked first.
+    ///
+    /// # Errors
+    /// If the cluster does not run, is changing already, or has as many shards.
+    pub fn reshard(&mut self, now: Timestamp, shards: Shards) -> Result<(), ReshardError> {
+        self.tick(now);
+        if self.phase != Phase::Running {
+            return Err(ReshardError::NotRunning);
+        }
+        if self.handover.is_some() || self.wish.is_some() {
+            return Err(ReshardError::UnderWay);
+        }
+        if shards == Shards::Recommended {
+            self.wish = Some(shards);
+            self.refresh();
+            return Ok(());
+        }
+        self.begin_handover(shards)
+    }
+
+    /// Ends all shards and keeps their sessions: another process may go on with [`Cluster::state`], which is still
+    /// there afterwards.
+    pub fn suspend(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.end(Stopped::ByUser, Shard::suspend);
+    }
+
+    /// Ends all sessions and stops.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.end(Stopped::ByUser, Shard::stop);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    const fn no_shard(&self) -> CommandError {
+        match self.phase {
+            Phase::Starting => CommandError::NotConnected,
+            Phase::Running => CommandError::NoSuchShard,
+            Phase::Stopped => CommandError::Stopped,
+        }
+    }
+
+    fn with<T>(
+        &mut self,
+        now: Timestamp,
+        id: ShardId,
+        act: impl FnOnce(&mut Shard, Timestamp) -> T,
+    ) -> Option<T> {
+        self.tick(now);
+        let scope = *self.current.get(&id)?;
+        let member = self.members.get_mut(&scope)?;
+        let answer = act(&mut member.shard, self.now);
+        self.stir(scope);
+        Some(answer)
+    }
+
+    /// Puts a shard in the line of those to be polled.
+    fn stir(&mut self, scope: u32) {
+        if let Some(member) = self.members.get_mut(&scope).filter(|member| !member.stirred) {
+            member.stirred = true;
+            self.line.push_back(scope);
+        }
+    }
+
+    fn stir_all(&mut self) {
+        let scopes: Vec<u32> = self.members.keys().copied().collect();
+        for scope in scopes {
+            self.stir(scope);
+        }
+    }
+
+    fn launch(&mut self, id: ShardId, session: Option<Session>) -> u32 {
+        self.scopes = self.scopes.wrapping_add(1).max(SCOPE + 1);
+        let scope = self.scopes;
+        let start = Start { url: self.url.clone(), id, session, identifies: shard::Identifies::WhenGranted };
+        let mut shard =
+            Box::new(Shard::new(Arc::clone(&self.config), start, Scope::new(scope), self.entropy.fork()));
+        shard.handle_input(self.now, Input::Timeout);
+        self.members.insert(scope, Member { shard, deadline: None, stirred: false });
+        self.stir(scope);
+        scope
+    }
+
+    fn refresh(&mut self) {
+        if self.ask == Ask::Idle {
+            self.ask = Ask::At(self.now);
+        }
+    }
+
+    fn ask_if_due(&mut self) {
+        if matches!(self.ask, Ask::At(at) if at <= self.now) && self.phase != Phase::Stopped {
+            let request = self.scope.request();
+            self.ask = Ask::Asked(request);
+            self.out.push(Output::SendRequest(request, GatewayBot::request(&self.api)));
+        }
+    }
+
+    fn on_response(&mut self, response: Result<Response, Unanswered>) {
+        let answer = match &response {
+            Ok(response) => GatewayBot::read(response).map_err(RequestFailed::Refused),
+            Err(unanswered) => Err(RequestFailed::Unanswered(unanswered.clone())),
+        };
+        match answer {
+            Ok(bot) => self.run(bot),
+            Err(reason) => self.retry(reason),
+        }
+    }
+
+    fn run(&mut self, bot: GatewayBot) {
+        let limit = bot.session_start_limit;
+        self.attempt = 0;
+        self.ask = Ask::Idle;
+        self.answered = self.now;
+        self.recommended = bot.shards.max(1);
+        self.url.clone_from(&bot.url);
+        self.out.event(Event::GatewayBot(bot));
+        match &mut self.queue {
+            Some(queue) => queue.refresh(self.now, &limit),
+            None => {
+                let saved =
+                    self.state.as_ref().and_then(|state| Some((state.identifies.as_ref()?, state.age)));
+                let mut queue = match saved {
+                    Some((saved, age)) => IdentifyQueue::restore(self.now, saved, age),
+                    None => IdentifyQueue::new(self.now, &limit),
+                };
+                queue.refresh(self.now, &limit);
+                if let Some(reserve) = self.reserve {
+                    queue.set_reserve(reserve);
+                }
+                self.queue = Some(queue);
+            }
+        }
+        if self.phase == Phase::Starting {
+            self.phase = Phase::Running;
+            self.start();
+        } else if let Some(shards) = self.wish.take() {
+            // As many as before is what was wished for.
+            let _ = self.begin_handover(shards);
+        }
+    }
+
+    /// Starts all shards, those of a saved state with their sessions.
+    fn start(&mut self) {
+        let state = self.state.take();
+        let saved = state.as_ref().map_or(0, |state| state.shards);
+        let shards = match self.shards {
+            Shards::Recommended if saved > 0 => Shards::All { count: saved },
+            shards => shards,
+        };
+        for id in shards.ids(self.recommended) {
+            self.count = id.count;
+            let session = state.as_ref().and_then(|state| state.session(id)).cloned();
+            let scope = self.launch(id, session);
+            self.current.insert(id, scope);
+        }
+    }
+
+    fn retry(&mut self, reason: RequestFailed) {
+        let (transient, wait) = match &reason {
+            RequestFailed::Unanswered(_) => (true, None),
+            // A success that is not what is documented may come from something in between.
+            RequestFailed::Refused(error) => (error.is_transient() || error.status < 400, error.retry_after),
+        };
+        let backoff = backoff::delay(self.attempt, &mut self.entropy);
+        self.attempt = self.attempt.saturating_add(1);
+        let given_up = !transient || self.config.attempts.is_some_and(|attempts| self.attempt >= attempts);
+        if given_up && self.phase == Phase::Starting {
+            self.end(Stopped::GatewayBot(reason), Shard::stop);
+            return;
+        }
+        let retry_in = backoff.max(wait.unwrap_or_default()).max(Duration::from_millis(1));
+        self.ask = Ask::At(self.now + retry_in);
+        self.out.event(Event::GatewayBotFailed { reason, retry_in });
+    }
+
+    fn end(&mut self, reason: Stopped, how: impl Fn(&mut Shard, Timestamp)) {
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        self.phase = Phase::Stopped;
+        self.ask = Ask::Idle;
+        for member in self.members.values_mut() {
+            how(&mut member.shard, self.now);
+        }
+        self.stir_all();
+        self.stopped = Some(reason);
+    }
+
+    /// What a shard told: for the user, unless it is only the cluster's business.
+    fn on_event(&mut self, scope: u32, event: gateway::Event) -> Option<Output<Event>> {
+        let id = self.members.get(&scope)?.shard.id();
+        match &event {
+            gateway::Event::AwaitingIdentify => {
+                self.want_identify(id);
+                return None;
+            }
+            gateway::Event::Identified => {
+                if let Some(queue) = self.queue.as_mut().filter(|_| self.identifies == Identifies::Own) {
+                    queue.sent(self.now, id);
+                }
+            }
+            gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. } => self.no_identify(id),
+            gateway::Event::Connected { .. } => {
+                self.user = self.members.get(&scope).and_then(|member| member.shard.user()).or(self.user);
+            }
+            _ => {}
+        }
+        let fatal = match &event {
+            gateway::Event::Stopped { reason, .. } if *reason != gateway::Stopped::ByUser => {
+                Some(reason.clone())
+            }
+            _ => None,
+        };
+        let event = if self.handover.is_some() { self.hand_over(scope, event)? } else { event };
+        match fatal {
+            Some(reason) => {
+                self.out.event(Event::Shard(id, event));
+                self.end(Stopped::Gateway(id, reason), Shard::stop);
+                None
+            }
+            None => Some(Output::Event(Event::Shard(id, event))),
+        }
+    }
+
+    fn want_identify(&mut self, id: ShardId) {
+        if self.now.since(self.answered) > FRESH {
+            self.refresh();
+        }
+        match (&mut self.queue, self.identifies) {
+            (Some(queue), Identifies::Own) => queue.request(self.now, id),
+            _ => self.out.event(Event::IdentifyWanted(id)),
+        }
+    }
+
+    fn no_identify(&mut self, id: ShardId) {
+        match (&mut self.queue, self.identifies) {
+            (Some(queue), Identifies::Own) => queue.withdraw(self.now, id),
+            _ => self.out.event(Event::IdentifyWithdrawn(id)),
+        }
+    }
+
+    /// Lets the queue decide. Answers with its deadline.
+    fn drain_queue(&mut self) -> Option<Timestamp> {
+        loop {
+            let queue = self.queue.as_mut()?;
+            match queue.poll_output() {
+                Output::Event(event) => self.on_queue_event(&event),
+                Output::Wait(deadline) => return deadline,
+                // It asks for nothing else.
+                _ => return None,
+            }
+        }
+    }
+
+    fn on_queue_event(&mut self, event: &identify::Event) {
+        match *event {
+            identify::Event::Granted(id) => self.grant(self.now, id),
+            identify::Event::Exhausted { remaining, total, resets_in, .. } => {
+                self.out.event(Event::IdentifiesExhausted { remaining, total, resets_in });
+                if self.config.attempts.is_some() {
+                    self.end(Stopped::IdentifiesExhausted { remaining, resets_in }, Shard::suspend);
+                }
+            }
+            identify::Event::Refilled { total } => {
+                self.out.event(Event::IdentifiesRefilled { total });
+                self.refresh();
+            }
+            // A grant is used or withdrawn long before it expires, and there is room for all shards.
+            identify::Event::Expired(_) | identify::Event::Refused(_) => {}
+        }
+    }
+
+    fn begin_handover(&mut self, shards: Shards) -> Result<(), ReshardError> {
+        let ids: Vec<ShardId> = shards.ids(self.recommended).collect();
+        let count = ids.first().map_or(1, |id| id.count);
+        if count == self.count {
+            return Err(ReshardError::SameCount);
+        }
+        let scopes: Vec<u32> = ids.into_iter().map(|id| self.launch(id, None)).collect();
+        let handover = Handover::new(count, scopes.into_iter());
+        self.out.event(Event::Resharding { ready: 0, total: handover.total() });
+        self.handover = Some(handover);
+        Ok(())
+    }
+
+    /// Notes what an event means for a change of shards; answers with it if it is the user's.
+    fn hand_over(&mut self, scope: u32, event: gateway::Event) -> Option<gateway::Event> {
+        let Some(handover) = &mut self.handover else { return Some(event) };
+        let now = self.now;
+        if handover.is_incoming(scope) {
+            match event {
+                gateway::Event::Dispatch(dispatch) => {
+                    let before = handover.ready(now);
+                    handover.incoming(now, scope, dispatch);
+                    let (ready, total) = (handover.ready(now), handover.total());
+                    if ready != before {
+                        self.out.event(Event::Resharding { ready, total });
+                    }
+                }
+                gateway::Event::Stopped { reason, .. } => {
+                    if reason != gateway::Stopped::ByUser {
+                        self.abort_handover(reason);
+                    }
+                }
+                _ => {}
+            }
+            return None;
+        }
+        match &event {
+            gateway::Event::Dispatch(dispatch) => handover.outgoing(now, dispatch),
+            gateway::Event::HeartbeatAcknowledged { .. } => handover.acknowledged(scope),
+            gateway::Event::Disconnected { .. } => handover.disconnected(scope),
+            gateway::Event::Stopped { .. } => handover.gone(scope),
+            _ => {}
+        }
+        Some(event)
+    }
+
+    fn abort_handover(&mut self, reason: gateway::Stopped) {
+        if let Some(handover) = self.handover.take() {
+            for scope in handover.scopes() {
+                if let Some(member) = self.members.get_mut(&scope) {
+                    member.shard.stop(self.now);
+                }
+                self.stir(scope);
+            }
+            self.out.event(Event::ReshardFailed { reason });
+        }
+    }
+
+    /// Takes the next step of a change of shards, if it is time.
+    fn advance_handover(&mut self) {
+        let Some(handover) = self.handover.as_mut().filter(|_| self.phase == Phase::Running) else { return };
+        if !handover.is_draining() {
+            if handover.ready(self.now) < handover.total() {
+                return;
+            }
+            handover.drain(self.now, self.current.values().copied());
+        }
+        for scope in handover.to_ask() {
+            let Some(member) = self.members.get_mut(&scope) else {
+                handover.gone(scope);
+                continue;
+            };
+            if member.shard.probe(self.now) {
+                handover.asked(scope);
+                if !core::mem::replace(&mut member.stirred, true) {
+                    self.line.push_back(scope);
+                }
+            }
+        }
+        if let Some(gap) = handover.is_over(self.now) {
+            self.finish_handover(gap);
+        }
+    }
+
+    fn finish_handover(&mut self, gap: bool) {
+        let Some(handover) = self.handover.take() else { return };
+        let (from, to) = (self.count, handover.count);
+        let old = core::mem::take(&mut self.current);
+        for scope in handover.scopes() {
+            if let Some(member) = self.members.get(&scope) {
+                self.current.insert(member.shard.id(), scope);
+            }
+        }
+        self.count = to;
+        self.out.event(Event::Resharded { from, to, gap });
+        for (scope, dispatch) in handover.finish() {
+            if let Some(member) = self.members.get(&scope) {
+                let id = member.shard.id();
+                self.out.event(Event::Shard(id, gateway::Event::Dispatch(dispatch)));
+            }
+        }
+        for scope in old.into_values() {
+            if let Some(member) = self.members.get_mut(&scope) {
+                member.shard.stop(self.now);
+            }
+            self.stir(scope);
+        }
+    }
+
+    /// Polls the shard that stands first in line; `None` once nobody does.
+    fn poll_line(&mut self) -> Option<Output<Event>> {
+        while let Some(&scope) = self.line.front() {
+            let Some(member) = self.members.get_mut(&scope) else {
+                self.line.pop_front();
+                continue;
+            };
+            match member.shard.poll_output() {
+                Output::Wait(deadline) => {
+                    self.line.pop_front();
+                    member.stirred = false;
+                    if member.deadline != deadline {
+                        if let Some(old) = core::mem::replace(&mut member.deadline, deadline) {
+                            self.deadlines.remove(&(old, scope));
+                        }
+                        self.deadlines.extend(deadline.map(|at| (at, scope)));
+                    }
+                    // A suspended shard holds its session for `state`.
+                    if member.shard.is_finished() && self.phase != Phase::Stopped {
+                        self.members.remove(&scope);
+                    }
+                }
+                Output::Event(event) => {
+                    if let Some(output) = self.on_event(scope, event) {
+                        return Some(output);
+                    }
+                    if let Some(output) = self.out.pop() {
+                        return Some(output);
+                    }
+                }
+                other => {
+                    let id = member.shard.id();
+                    return Some(other.map_event(|event| Event::Shard(id, event)));
+                }
+            }
+        }
+        None
+    }
+
+    fn own_deadline(&self) -> Option<Timestamp> {
+        match self.ask {
+            Ask::At(at) => Some(at),
+            Ask::Idle | Ask::Asked(_) => None,
+        }
+    }
+}
+
+impl Machine for Cluster {
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.tick(now);
+        let scope = match &input {
+            Input::Timeout => None,
+            Input::Opened(socket) | Input::Frame(socket, _) | Input::Closed(socket, _) => {
+                Some(socket.scope())
+            }
+            Input::Response(request, _) => Some(request.scope()),
+            Input::File(file, _) => Some(file.scope()),
+        };
+        match (scope, input) {
+            (None, _) => {
+                self.ask_if_due();
+                if let Some(queue) = &mut self.queue {
+                    queue.handle_input(self.now, Input::Timeout);
+                }
+                while let Some(&(at, scope)) = self.deadlines.first()
+                    && at <= self.now
+                {
+                    self.deadlines.pop_first();
+                    if let Some(member) = self.members.get_mut(&scope) {
+                        member.deadline = None;
+                        member.shard.handle_input(self.now, Input::Timeout);
+                        self.stir(scope);
+                    }
+                }
+            }
+            (Some(SCOPE), Input::Response(id, response)) => {
+                if self.ask == Ask::Asked(id) {
+                    self.on_response(response);
+                }
+            }
+            (Some(scope), input) => {
+                if let Some(member) = self.members.get_mut(&scope) {
+                    member.shard.handle_input(self.now, input);
+                    self.stir(scope);
+                }
+            }
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<Event> {
+        loop {
+            if let Some(output) = self.out.pop() {
+                return output;
+            }
+            if let Some(output) = self.poll_line() {
+                return output;
+            }
+            let mut deadline = self.drain_queue();
+            self.advance_handover();
+            self.ask_if_due();
+            if !self.line.is_empty() || !self.out.is_empty() {
+                continue;
+            }
+            if self.phase == Phase::Stopped {
+                return match self.stopped.take() {
+                    Some(reason) => Output::Event(Event::Stopped { reason }),
+                    None => Output::Wait(None),
+                };
+            }
+            deadline = soonest(deadline, self.deadlines.first().map(|(at, _)| *at));
+            deadline = soonest(deadline, self.handover.as_ref().and_then(|h| h.deadline(self.now)));
+            return Output::Wait(soonest(deadline, self.own_deadline()));
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.phase == Phase::Stopped && self.stopped.is_none() && self.line.is_empty() && self.out.is_empty()
+    }
+
+    fn log(event: &Event) -> Option<Log> {
+        event.log()
+    }
+}

@@ -1,0 +1,219 @@
+//! Resharding without a gap: what the old and the new shards have told, and when the new ones take over.
+//!
+//! ```text
+//! old  ── dispatches to the user ──────────────────────────┬─ heartbeat ─ acknowledged ─┐ stop
+//! new  ── come up; dispatches dropped: the old tell them ──┴─ dispatches held ──────────┴─ to the user ──
+//! ```
+//!
+//! Discord handles a connection's messages in order, so once an old shard's heartbeat is acknowledged, everything
+//! that had happened when it was sent has been told by the old shards. What happened later is among what was held;
+//! so is some of what the old shards told too, which is recognised by its name and payload, and dropped.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::gateway::Dispatch;
+use crate::gateway::name::EventName;
+use crate::id::GuildId;
+use crate::time::{Duration, Timestamp};
+
+/// How long the guilds of a new session may take to come.
+const GUILDS_LIMIT: Duration = Duration::from_secs(30);
+/// How long the old shards may take to acknowledge a heartbeat.
+const DRAIN_LIMIT: Duration = Duration::from_secs(90);
+/// How long it is remembered what the old shards told: far longer than one session may lag behind another.
+const MEMORY: Duration = Duration::from_secs(30);
+/// The most dispatches held or remembered; with more the new shards take over at once.
+const MAX_HELD: usize = 65_536;
+
+/// A change of shards under way.
+#[derive(Debug)]
+pub(crate) struct Handover {
+    /// How many shards there will be in all.
+    pub(crate) count: u32,
+    /// The new shards, by the number of their scope.
+    incoming: BTreeMap<u32, Incoming>,
+    drain: Option<Drain>,
+    /// What the old shards told of late, each with when.
+    told: VecDeque<(Timestamp, EventName, Bytes)>,
+}
+
+#[derive(Debug, Default)]
+struct Incoming {
+    /// Guilds that READY named and that have not come yet; `None` before READY.
+    missing: Option<BTreeSet<GuildId>>,
+    until: Timestamp,
+}
+
+#[derive(Debug)]
+struct Drain {
+    /// The old shards that have not acknowledged, and whether they were asked to.
+    waiting: BTreeMap<u32, bool>,
+    held: VecDeque<(u32, Dispatch)>,
+    until: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Ready {
+    #[serde(default)]
+    guilds: Vec<Guild>,
+}
+
+#[derive(Deserialize)]
+struct Guild {
+    id: GuildId,
+}
+
+impl Handover {
+    pub(crate) fn new(count: u32, scopes: impl Iterator<Item = u32>) -> Self {
+        let incoming = scopes.map(|scope| (scope, Incoming::default())).collect();
+        Self { count, incoming, drain: None, told: VecDeque::new() }
+    }
+
+    pub(crate) fn is_incoming(&self, scope: u32) -> bool {
+        self.incoming.contains_key(&scope)
+    }
+
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = u32> {
+        self.incoming.keys().copied()
+    }
+
+    pub(crate) fn total(&self) -> u32 {
+        u32::try_from(self.incoming.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many new shards are up, their guilds included.
+    pub(crate) fn ready(&self, now: Timestamp) -> u32 {
+        let ready = self.incoming.values().filter(|incoming| incoming.is_ready(now)).count();
+        u32::try_from(ready).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// A new shard told this. It is the user's if it happens after the new shards have taken over.
+    pub(crate) fn incoming(&mut self, now: Timestamp, scope: u32, dispatch: Dispatch) {
+        if let Some(incoming) = self.incoming.get_mut(&scope) {
+            incoming.note(now, &dispatch);
+        }
+        let internal = matches!(dispatch.name, EventName::Ready | EventName::Resumed);
+        if let Some(drain) = self.drain.as_mut().filter(|_| !internal) {
+            drain.held.push_back((scope, dispatch));
+        }
+    }
+
+    /// An old shard told this.
+    pub(crate) fn outgoing(&mut self, now: Timestamp, dispatch: &Dispatch) {
+        while self.told.front().is_some_and(|(at, ..)| now.since(*at) > MEMORY) || self.told.len() >= MAX_HELD
+        {
+            self.told.pop_front();
+        }
+        self.told.push_back((now, dispatch.name.clone(), dispatch.data.clone()));
+    }
+
+    /// All new shards are up: waits for these old ones.
+    pub(crate) fn drain(&mut self, now: Timestamp, old: impl Iterator<Item = u32>) {
+        let waiting = old.map(|scope| (scope, false)).collect();
+        self.drain = Some(Drain { waiting, held: VecDeque::new(), until: now + DRAIN_LIMIT });
+    }
+
+    /// The old shards that still have to be asked for a heartbeat.
+    pub(crate) fn to_ask(&self) -> Vec<u32> {
+        let waiting = self.drain.iter().flat_map(|drain| &drain.waiting);
+        waiting.filter(|(_, asked)| !**asked).map(|(scope, _)| *scope).collect()
+    }
+
+    /// This old shard was asked.
+    pub(crate) fn asked(&mut self, scope: u32) {
+        if let Some(asked) = self.drain.as_mut().and_then(|drain| drain.waiting.get_mut(&scope)) {
+            *asked = true;
+        }
+    }
+
+    /// This old shard's heartbeat was acknowledged.
+    pub(crate) fn acknowledged(&mut self, scope: u32) {
+        if let Some(drain) = &mut self.drain
+            && drain.waiting.get(&scope) == Some(&true)
+        {
+            drain.waiting.remove(&scope);
+        }
+    }
+
+    /// This old shard's connection ended: what it was asked is void.
+    pub(crate) fn disconnected(&mut self, scope: u32) {
+        if let Some(asked) = self.drain.as_mut().and_then(|drain| drain.waiting.get_mut(&scope)) {
+            *asked = false;
+        }
+    }
+
+    /// This old shard has nothing more to tell.
+    pub(crate) fn gone(&mut self, scope: u32) {
+        if let Some(drain) = &mut self.drain {
+            drain.waiting.remove(&scope);
+        }
+    }
+
+    /// Whether the new shards take over now; with a gap if the old ones have not acknowledged.
+    pub(crate) fn is_over(&self, now: Timestamp) -> Option<bool> {
+        let drain = self.drain.as_ref()?;
+        if drain.waiting.is_empty() {
+            return Some(false);
+        }
+        (drain.until <= now || drain.held.len() >= MAX_HELD).then_some(true)
+    }
+
+    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.drain {
+            Some(drain) => Some(drain.until),
+            None => self.incoming.values().filter_map(|incoming| incoming.deadline(now)).min(),
+        }
+    }
+
+    /// What the new shards told that the old ones did not, in order.
+    pub(crate) fn finish(self) -> impl Iterator<Item = (u32, Dispatch)> {
+        let mut told: BTreeMap<(EventName, Bytes), u32> = BTreeMap::new();
+        for (_, name, data) in self.told {
+            *told.entry((name, data)).or_default() += 1;
+        }
+        let held = self.drain.map(|drain| drain.held).unwrap_or_default();
+        held.into_iter().filter(move |(_, dispatch)| {
+            match told.get_mut(&(dispatch.name.clone(), dispatch.data.clone())) {
+                Some(count @ 1..) => {
+                    *count -= 1;
+                    false
+                }
+                _ => true,
+            }
+        })
+    }
+}
+
+impl Incoming {
+    fn is_ready(&self, now: Timestamp) -> bool {
+        self.missing.as_ref().is_some_and(|missing| missing.is_empty() || self.until <= now)
+    }
+
+    fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        self.missing.as_ref().filter(|missing| !missing.is_empty() && self.until > now).map(|_| self.until)
+    }
+
+    fn note(&mut self, now: Timestamp, dispatch: &Dispatch) {
+        match dispatch.name {
+            EventName::Ready => {
+                let guilds = dispatch.parse().map_or(Vec::new(), |ready: Ready| ready.guilds);
+                self.missing = Some(guilds.into_iter().map(|guild| guild.id).collect());
+                self.until = now + GUILDS_LIMIT;
+            }
+            EventName::GuildCreate | EventName::GuildDelete => {
+                if let (Some(missing), Ok(guild)) = (&mut self.missing, dispatch.parse::<Guild>()) {
+                    missing.remove(&guild.id);
+                }
+            }
+            _ => {}
+        }
+    }
+}
