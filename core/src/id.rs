@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(pub u64);
 
         impl fmt::Display for $name {
@@ -48,12 +48,28 @@ macro_rules! ids {
 }
 
 ids! {
+    /// An application's id.
+    ApplicationId
+    /// An attachment's id.
+    AttachmentId
     /// A channel's id. Threads and direct messages are channels.
     ChannelId
+    /// The id of an emoji that is not of Unicode.
+    EmojiId
     /// A guild's id.
     GuildId
+    /// An interaction's id.
+    InteractionId
+    /// A message's id.
+    MessageId
+    /// The id of a role or a user, for whom a channel makes an exception.
+    OverwriteId
+    /// A role's id. The role `@everyone` has its guild's.
+    RoleId
     /// A user's id.
     UserId
+    /// A webhook's id.
+    WebhookId
 }
 
 /// A snowflake comes as a decimal string; a bare number is read too, as Discord sometimes sends one.

@@ -1,1 +1,453 @@
-//! Tests.
+//! The cluster against hand-written inputs.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{Cluster, Config, Event, Identifies, ReshardError, Shards, State, Stopped};
+use crate::gateway::command::{CommandError, MembersRequest, Presence};
+use crate::gateway::{self, Command, Compression, Intents, ShardId};
+use crate::id::GuildId;
+use crate::machine::{
+    CloseFrame, Closed, Frame, Input, Machine, Output, Request, RequestId, Response, SocketId, Unanswered,
+};
+use crate::secret::Token;
+use crate::time::{Duration, Timestamp};
+
+/// Answers as Discord would, at once.
+struct Bench {
+    cluster: Cluster,
+    now: Timestamp,
+    wait: Option<Timestamp>,
+    asked: Option<RequestId>,
+    requests: Vec<Request>,
+    /// What `/gateway/bot` says.
+    remaining: u32,
+    max_concurrency: u32,
+    shards: u32,
+    /// The sockets, and the shard that identified or resumed on each.
+    sockets: BTreeMap<SocketId, Option<ShardId>>,
+    identified: Vec<(Timestamp, ShardId)>,
+    resumed: Vec<String>,
+    sent: Vec<(ShardId, Value)>,
+    closed: Vec<(Option<ShardId>, u16)>,
+    seq: BTreeMap<SocketId, u64>,
+    events: Vec<Event>,
+    /// Whether heartbeats are acknowledged.
+    alive: bool,
+}
+
+fn config() -> Config {
+    let gateway = gateway::Config::new(Token::new("secret-token"), Intents::GUILDS);
+    Config::new(gateway::Config { compression: Compression::None, ..gateway })
+}
+
+impl Bench {
+    fn new(config: Config) -> Self {
+        Self {
+            cluster: Cluster::new(config, [5; 32]),
+            now: Timestamp::from_millis(10),
+            wait: None,
+            asked: None,
+            requests: Vec::new(),
+            remaining: 1000,
+            max_concurrency: 1,
+            shards: 1,
+            sockets: BTreeMap::new(),
+            identified: Vec::new(),
+            resumed: Vec::new(),
+            sent: Vec::new(),
+            closed: Vec::new(),
+            seq: BTreeMap::new(),
+            events: Vec::new(),
+            alive: true,
+        }
+    }
+
+    /// A cluster whose shards are all in session.
+    fn running(config: Config, shards: u32) -> Self {
+        let mut bench = Self { shards, ..Self::new(config) };
+        bench.run(Duration::from_secs(8 * u64::from(shards)));
+        assert_eq!(bench.ready(), shards as usize);
+        bench
+    }
+
+    fn ready(&self) -> usize {
+        self.cluster.shards().filter(|shard| shard.phase().name() == "ready").count()
+    }
+
+    fn input(&mut self, input: Input) {
+        self.cluster.handle_input(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let mut answers = Vec::new();
+        loop {
+            match self.cluster.poll_output() {
+                Output::SendRequest(id, request) => {
+                    assert!(request.url.ends_with("/gateway/bot"));
+                    self.asked = Some(id);
+                    self.requests.push(request);
+                }
+                Output::OpenWebSocket { socket, .. } => {
+                    self.sockets.insert(socket, None);
+                    answers.push(Input::Opened(socket));
+                    let hello = json!({"op": 10, "d": {"heartbeat_interval": 41250}});
+                    answers.push(Self::frame(socket, &hello));
+                }
+                Output::SendFrame(socket, Frame::Text(text)) => {
+                    let message: Value = serde_json::from_slice(&text).unwrap();
+                    answers.extend(self.answer(socket, &message));
+                }
+                Output::Close(socket, frame) => {
+                    let shard = self.sockets.remove(&socket).flatten();
+                    self.closed.extend(frame.map(|frame| (shard, frame.code)));
+                }
+                Output::Event(event) => self.events.push(event),
+                Output::Wait(until) => {
+                    if answers.is_empty() {
+                        self.wait = until;
+                        return;
+                    }
+                    for input in answers.drain(..) {
+                        self.cluster.handle_input(self.now, input);
+                    }
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    fn frame(socket: SocketId, message: &Value) -> Input {
+        Input::Frame(socket, Frame::Text(Bytes::from(serde_json::to_vec(message).unwrap())))
+    }
+
+    fn number(&mut self, socket: SocketId) -> u64 {
+        let seq = self.seq.entry(socket).or_insert(0);
+        *seq += 1;
+        *seq
+    }
+
+    fn answer(&mut self, socket: SocketId, message: &Value) -> Vec<Input> {
+        let d = &message["d"];
+        match message["op"].as_u64().unwrap() {
+            1 if self.alive => vec![Self::frame(socket, &json!({"op": 11}))],
+            1 => Vec::new(),
+            2 => {
+                let id: ShardId = serde_json::from_value(d["shard"].clone()).unwrap();
+                self.identified.push((self.now, id));
+                self.sockets.insert(socket, Some(id));
+                let guilds: Vec<Value> = (0..u64::from(id.count))
+                    .map(|n| n << 22)
+                    .filter(|&guild| ShardId::of(GuildId(guild), id.count) == id)
+                    .map(|guild| json!({"id": format!("{guild}"), "unavailable": true}))
+                    .collect();
+                let ready = json!({"session_id": format!("{id}"), "resume_gateway_url": "wss://resume.test",
+                    "user": {"id": "42"}, "guilds": guilds});
+                let seq = self.number(socket);
+                vec![Self::frame(socket, &json!({"op": 0, "t": "READY", "s": seq, "d": ready}))]
+            }
+            6 => {
+                self.resumed.push(d["session_id"].as_str().unwrap().into());
+                let seq = d["seq"].as_u64().unwrap() + 1;
+                self.seq.insert(socket, seq);
+                vec![Self::frame(socket, &json!({"op": 0, "t": "RESUMED", "s": seq, "d": {}}))]
+            }
+            _ => {
+                let shard = self.sockets[&socket].unwrap();
+                self.sent.push((shard, message.clone()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn respond(&mut self) {
+        if let Some(id) = self.asked.take() {
+            let body = json!({"url": "wss://gateway.test", "shards": self.shards, "session_start_limit": {
+                "total": 1000, "remaining": self.remaining, "reset_after": 3_600_000,
+                "max_concurrency": self.max_concurrency}});
+            let body = Bytes::from(serde_json::to_vec(&body).unwrap());
+            self.input(Input::Response(id, Ok(Response { status: 200, headers: Vec::new(), body })));
+        }
+    }
+
+    /// Lives for so long, as a driver does.
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.input(Input::Timeout);
+        self.respond();
+        while let Some(at) = self.wait.filter(|&at| at <= end) {
+            self.now = at.max(self.now);
+            self.input(Input::Timeout);
+            self.respond();
+        }
+        self.now = end;
+    }
+
+    fn socket(&self, id: ShardId) -> SocketId {
+        *self.sockets.iter().find(|(_, shard)| **shard == Some(id)).unwrap().0
+    }
+
+    fn dispatch(&mut self, id: ShardId, name: &str, d: &Value) {
+        let socket = self.socket(id);
+        let seq = self.number(socket);
+        self.input(Self::frame(socket, &json!({"op": 0, "t": name, "s": seq, "d": d})));
+    }
+
+    /// The shards and payloads of the dispatches of this name.
+    fn told(&self, name: &str) -> Vec<(ShardId, Value)> {
+        let told = |event: &Event| match event {
+            Event::Shard(id, gateway::Event::Dispatch(dispatch)) if dispatch.name == name => {
+                Some((*id, dispatch.parse().unwrap()))
+            }
+            _ => None,
+        };
+        self.events.iter().filter_map(told).collect()
+    }
+
+    fn stopped(&self) -> Option<&Stopped> {
+        match self.events.last() {
+            Some(Event::Stopped { reason }) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn starts_the_recommended_shards_in_order_and_five_seconds_apart() {
+    let bench = Bench::running(config(), 4);
+    let order: Vec<u32> = bench.identified.iter().map(|(_, id)| id.number).collect();
+    assert_eq!(order, [0, 1, 2, 3]);
+    for pair in bench.identified.windows(2) {
+        assert!(pair[1].0.since(pair[0].0) >= Duration::from_secs(5));
+    }
+    assert_eq!(bench.cluster.count(), 4);
+    assert_eq!(bench.cluster.user().unwrap().0, 42);
+}
+
+#[test]
+fn as_many_at_once_as_allowed() {
+    let mut bench = Bench { shards: 8, max_concurrency: 4, ..Bench::new(config()) };
+    bench.run(Duration::from_secs(12));
+    assert_eq!(bench.ready(), 8);
+    assert_eq!(bench.identified[3].0, bench.identified[0].0);
+    assert!(bench.identified[4].0.since(bench.identified[0].0) >= Duration::from_secs(5));
+}
+
+#[test]
+fn a_range_is_run_alone() {
+    let shards = Shards::Range { first: 2, last: 3, count: 16 };
+    let mut bench = Bench::new(Config { shards, ..config() });
+    bench.run(Duration::from_secs(12));
+    let ids: Vec<String> = bench.cluster.shards().map(|shard| format!("{}", shard.id())).collect();
+    assert_eq!(ids, ["2/16", "3/16"]);
+    let foreign = Command::Members(MembersRequest::all(GuildId(0)));
+    assert_eq!(bench.cluster.send(bench.now, &foreign), Err(CommandError::NoSuchShard));
+}
+
+#[test]
+fn commands_find_the_shard_of_their_guild() {
+    let mut bench = Bench::new(config());
+    let members = Command::Members(MembersRequest::named(GuildId(3 << 22), "a", 1));
+    assert_eq!(bench.cluster.send(bench.now, &members), Err(CommandError::NotConnected));
+    let mut bench = Bench::running(config(), 4);
+    bench.cluster.send(bench.now, &members).unwrap();
+    bench.cluster.send(bench.now, &Command::Raw { op: 99, d: Value::Null }).unwrap();
+    bench.cluster.send(bench.now, &Command::Presence(Presence::default())).unwrap();
+    bench.drain();
+    let mut sent: Vec<_> =
+        bench.sent.iter().map(|(id, message)| (id.number, message["op"].as_u64().unwrap())).collect();
+    sent.sort_by_key(|(number, _)| *number);
+    assert_eq!(sent, [(0, 99), (0, 3), (1, 3), (2, 3), (3, 8), (3, 3)]);
+}
+
+#[test]
+fn a_saved_state_is_resumed_and_costs_no_identify() {
+    let mut bench = Bench::running(config(), 2);
+    bench.cluster.suspend(bench.now);
+    bench.drain();
+    assert_eq!(bench.stopped(), Some(&Stopped::ByUser));
+    assert!(bench.cluster.is_finished());
+    assert!(bench.closed.iter().all(|(_, code)| *code == 4000) && bench.closed.len() == 2);
+    let text = serde_json::to_string(&bench.cluster.state()).unwrap();
+    let state: State = serde_json::from_str(&text).unwrap();
+    assert_eq!((state.shards, state.sessions.len()), (2, 2));
+    // Discord recommends more by now: sessions are worth more.
+    let mut next = Bench { shards: 4, ..Bench::new(Config { state: Some(state), ..config() }) };
+    next.run(Duration::from_secs(2));
+    assert_eq!((next.ready(), next.identified.len()), (2, 0));
+    next.resumed.sort();
+    assert_eq!(next.resumed, ["0/2", "1/2"]);
+}
+
+#[test]
+fn the_last_identifies_are_not_burnt() {
+    let mut bench = Bench { remaining: 50, ..Bench::new(config()) };
+    bench.run(Duration::from_secs(60));
+    assert!(bench.identified.is_empty());
+    let Some(Event::IdentifiesExhausted { remaining: 50, total: 1000, resets_in }) = bench.events.last()
+    else {
+        panic!("{:?}", bench.events)
+    };
+    assert_eq!(*resets_in, Duration::from_secs(3600));
+    bench.remaining = 1000;
+    bench.run(Duration::from_secs(3600));
+    assert_eq!(bench.ready(), 1, "it goes on by itself");
+    assert!(bench.events.iter().any(|event| matches!(event, Event::IdentifiesRefilled { total: 1000 })));
+
+    let mut limited = config();
+    limited.gateway.attempts = Some(3);
+    let mut bench = Bench { remaining: 50, ..Bench::new(limited) };
+    bench.run(Duration::from_secs(1));
+    assert!(matches!(bench.stopped(), Some(Stopped::IdentifiesExhausted { remaining: 50, .. })));
+}
+
+#[test]
+fn a_fatal_close_code_ends_all_shards() {
+    let mut bench = Bench::running(config(), 2);
+    let socket = bench.socket(ShardId::new(1, 2));
+    bench.sockets.remove(&socket);
+    bench.input(Input::Closed(socket, Closed::ByPeer(Some(CloseFrame::new(4004)))));
+    assert!(matches!(bench.stopped(), Some(Stopped::Gateway(id, _)) if id.number == 1));
+    assert!(bench.cluster.is_finished() && bench.wait.is_none());
+    assert_eq!(bench.closed, [(Some(ShardId::new(0, 2)), 1000)]);
+}
+
+#[test]
+fn one_shard_is_stopped_started_and_restarted() {
+    let mut bench = Bench::running(config(), 2);
+    let id = ShardId::new(1, 2);
+    bench.cluster.restart_shard(bench.now, id, true);
+    bench.run(Duration::from_secs(1));
+    assert_eq!((bench.ready(), bench.identified.len(), bench.resumed.len()), (2, 2, 1));
+    bench.cluster.stop_shard(bench.now, id);
+    bench.run(Duration::from_secs(1));
+    assert_eq!((bench.ready(), bench.cluster.shard(id).is_none()), (1, true));
+    assert_eq!(bench.stopped(), None);
+    bench.cluster.start_shard(bench.now, 1, None).unwrap();
+    assert_eq!(bench.cluster.start_shard(bench.now, 2, None), Err(CommandError::NoSuchShard));
+    bench.run(Duration::from_secs(10));
+    assert_eq!((bench.ready(), bench.identified.len()), (2, 3));
+}
+
+#[test]
+fn gateway_bot_is_asked_again_until_it_answers() {
+    let mut bench = Bench::new(config());
+    bench.input(Input::Timeout);
+    let id = bench.asked.take().unwrap();
+    bench.input(Input::Response(id, Err(Unanswered { reason: "no route".into() })));
+    assert!(matches!(bench.events[..], [Event::GatewayBotFailed { .. }]));
+    bench.run(Duration::from_secs(5));
+    assert_eq!(bench.ready(), 1);
+    let mut wrong = Bench::new(config());
+    wrong.input(Input::Timeout);
+    let id = wrong.asked.take().unwrap();
+    let body = Bytes::from_static(br#"{"message": "401: Unauthorized", "code": 0}"#);
+    wrong.input(Input::Response(id, Ok(Response { status: 401, headers: Vec::new(), body })));
+    assert!(matches!(wrong.stopped(), Some(Stopped::GatewayBot(_))));
+    assert!(wrong.cluster.is_finished());
+}
+
+#[test]
+fn a_shared_queue_decides_for_the_cluster() {
+    let mut bench = Bench { shards: 2, ..Bench::new(Config { identifies: Identifies::Shared, ..config() }) };
+    bench.run(Duration::from_secs(60));
+    let wanted: Vec<u32> = bench
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::IdentifyWanted(id) => Some(id.number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((wanted, bench.identified.len()), (vec![0, 1], 0));
+    bench.cluster.grant(bench.now, ShardId::new(1, 2));
+    bench.run(Duration::from_secs(1));
+    assert_eq!(bench.identified.len(), 1);
+    assert!(bench.cluster.state().identifies.is_none());
+}
+
+/// Guild `n << 22` is served by shard `n % count`.
+fn guild(n: u64) -> Value {
+    json!({"id": format!("{}", n << 22), "guild_id": format!("{}", n << 22)})
+}
+
+#[test]
+fn resharding_loses_nothing_and_tells_nothing_twice() {
+    let mut bench = Bench::running(config(), 1);
+    let old = ShardId::ONLY;
+    let new = [ShardId::new(0, 2), ShardId::new(1, 2)];
+    assert_eq!(bench.cluster.reshard(bench.now, Shards::All { count: 1 }), Err(ReshardError::SameCount));
+    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
+    assert_eq!(bench.cluster.reshard(bench.now, Shards::All { count: 4 }), Err(ReshardError::UnderWay));
+    bench.run(Duration::from_secs(20));
+    assert_eq!(bench.identified.len(), 3);
+    // Quiet: the old shard tells what happens.
+    for id in [old, new[0]] {
+        bench.dispatch(id, "EARLY", &guild(0));
+    }
+    for (id, n) in [(new[0], 0), (new[1], 1)] {
+        assert_eq!(bench.cluster.count(), 1);
+        bench.alive = false;
+        bench.dispatch(id, "GUILD_CREATE", &guild(n));
+    }
+    // All guilds are there: the old shard is asked for a heartbeat, and what the new ones tell is held.
+    bench.dispatch(new[1], "BOTH", &guild(1));
+    bench.dispatch(old, "BOTH", &guild(1));
+    bench.dispatch(new[1], "LATE", &guild(1));
+    assert!(bench.told("LATE").is_empty());
+    assert_eq!(bench.told("BOTH"), [(old, guild(1))]);
+    let socket = bench.socket(old);
+    bench.input(Bench::frame(socket, &json!({"op": 11})));
+    assert_eq!(bench.cluster.count(), 2);
+    let resharded = |event: &Event| matches!(event, Event::Resharded { from: 1, to: 2, gap: false });
+    assert!(bench.events.iter().any(resharded));
+    assert_eq!(bench.told("LATE"), [(new[1], guild(1))]);
+    assert_eq!((bench.told("BOTH").len(), bench.told("EARLY").len()), (1, 1));
+    assert_eq!(bench.closed, [(Some(old), 1000)]);
+    bench.dispatch(new[0], "AFTER", &guild(0));
+    assert_eq!(bench.told("AFTER"), [(new[0], guild(0))]);
+    bench.alive = true;
+    bench.run(Duration::from_secs(120));
+    assert_eq!(bench.ready(), 2);
+}
+
+#[test]
+fn old_shards_that_do_not_answer_hold_nothing_up_for_ever() {
+    let mut bench = Bench::running(config(), 1);
+    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
+    bench.run(Duration::from_secs(20));
+    bench.alive = false;
+    let started = bench.now;
+    while bench.cluster.count() == 1 {
+        bench.run(Duration::from_secs(1));
+        assert!(bench.now.since(started) < Duration::from_secs(180), "{:?}", bench.cluster);
+    }
+    assert!(bench.events.iter().any(|event| matches!(event, Event::Resharded { gap: true, .. })));
+}
+
+#[test]
+fn new_shards_that_are_refused_leave_the_old_ones_alone() {
+    let mut bench = Bench::running(config(), 1);
+    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
+    bench.run(Duration::from_secs(3));
+    let socket = bench.socket(ShardId::new(0, 2));
+    bench.sockets.remove(&socket);
+    bench.input(Input::Closed(socket, Closed::ByPeer(Some(CloseFrame::new(4010)))));
+    assert!(bench.events.iter().any(|event| matches!(event, Event::ReshardFailed { .. })));
+    bench.run(Duration::from_secs(60));
+    assert_eq!((bench.ready(), bench.cluster.count(), bench.stopped()), (1, 1, None));
+}
+
+#[test]
+fn no_secret_shows() {
+    let bench = Bench::running(config(), 2);
+    let text = format!("{:?} {:?}", bench.cluster, bench.events);
+    assert!(!text.contains("secret"));
+}

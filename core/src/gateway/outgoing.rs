@@ -37,10 +37,6 @@ impl Outgoing {
         self.queue.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     pub(crate) fn push(&mut self, command: Queued) -> Result<(), CommandError> {
         if command.lane == Lane::Presence
             && let Some(older) = self.queue.iter_mut().find(|queued| queued.lane == Lane::Presence)
@@ -96,7 +92,7 @@ mod tests {
         assert_eq!(sent.collect::<alloc::vec::Vec<_>>(), ["a", "c", "newer"]);
         assert_eq!(outgoing.deadline(now), Some(now + Budget::MEMBERS_SPACING));
         assert_eq!(outgoing.take(now + Budget::MEMBERS_SPACING).unwrap().message, "b");
-        assert!(outgoing.is_empty());
+        assert_eq!(outgoing.len(), 0);
     }
 
     #[test]

@@ -3,19 +3,25 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::close::{Action, CLOSE_CODES};
-use super::opcode::OpCode;
+use super::command::{MAX_COMMAND, MembersRequest, Presence, Status};
+use super::members::MembersError;
 use super::phase::Phase;
-use super::shard::{Config, MAX_COMMAND};
-use super::{Disconnect, Event, Intents, Session, Shard, Stopped};
+use super::shard::{Identifies, Start};
+use super::{
+    Command, CommandError, Compression, Config, Delivery, Disconnect, Dispatch, Event, Intents, Interest,
+    Session, Shard, ShardId, Stopped,
+};
 use crate::entropy::Entropy;
 use crate::gateway::budget::Budget;
-use crate::gateway::shard::CommandError;
+use crate::id::{GuildId, UserId};
 use crate::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId};
 use crate::secret::Token;
 use crate::time::{Duration, Timestamp};
@@ -36,18 +42,21 @@ struct Bench {
 }
 
 fn config() -> Config {
-    Config {
-        token: Token::new("secret-token"),
-        intents: Intents::GUILDS,
-        url: "wss://gateway.test/".into(),
-        shard: None,
-        attempts: None,
-    }
+    let config = Config::new(Token::new("secret-token"), Intents::GUILDS);
+    Config { compression: Compression::None, ..config }
+}
+
+fn start() -> Start {
+    Start::new("wss://gateway.test/")
 }
 
 impl Bench {
     fn new(config: Config, session: Option<Session>) -> Self {
-        let shard = Shard::new(config, session, Scope::new(0), Entropy::new([7; 32]));
+        Self::with(config, Start { session, ..start() })
+    }
+
+    fn with(config: Config, start: Start) -> Self {
+        let shard = Shard::new(Arc::new(config), start, Scope::new(0), Entropy::new([7; 32]));
         let mut bench = Self {
             shard,
             now: Timestamp::from_millis(1000),
@@ -182,17 +191,18 @@ fn identifies_once_hello_came() {
     assert_eq!(identify["d"]["token"], "secret-token");
     assert_eq!(identify["d"]["intents"], 1);
     assert!(identify["d"]["properties"]["os"].is_string());
-    assert!(identify["d"].get("shard").is_none());
+    assert_eq!(identify["d"]["shard"], json!([0, 1]));
     bench.ready();
-    assert!(matches!(&bench.events[0], Event::Dispatch(dispatch) if dispatch.name == "READY"));
-    assert!(matches!(bench.events[1], Event::Connected { resumed: false, replayed: 0 }));
+    assert!(matches!(bench.events[0], Event::Identified));
+    assert!(matches!(&bench.events[1], Event::Dispatch(dispatch) if dispatch.name == "READY"));
+    assert!(matches!(bench.events[2], Event::Connected { resumed: false, replayed: 0, gap: false }));
     assert_eq!(bench.shard.user().unwrap().0, 42);
     assert_eq!(bench.shard.session().unwrap().seq, 1);
 }
 
 #[test]
 fn a_sharded_bot_says_which_shard_it_is() {
-    let mut bench = Bench::new(Config { shard: Some([3, 16]), ..config() }, None);
+    let mut bench = Bench::with(config(), Start { id: ShardId::new(3, 16), ..start() });
     bench.open();
     bench.hello();
     assert_eq!(bench.sent[0]["d"]["shard"], json!([3, 16]));
@@ -278,7 +288,10 @@ fn resumes_at_the_resume_url_and_counts_what_is_replayed() {
         .collect();
     assert_eq!(dispatches, [(3, true), (4, false), (5, false)]);
     assert!(
-        bench.events.iter().any(|event| matches!(event, Event::Connected { resumed: true, replayed: 1 }))
+        bench
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Connected { resumed: true, replayed: 1, gap: false }))
     );
     assert_eq!(bench.shard.counters().resumes, 1);
 }
@@ -428,7 +441,7 @@ fn a_resume_url_that_does_not_open_gives_way_to_the_first() {
 
 #[test]
 fn a_saved_session_is_resumed_by_another_process() {
-    let saved = Bench::in_session().shard.session().cloned().unwrap();
+    let saved = Bench::in_session().shard.session().unwrap();
     let json = serde_json::to_string(&saved).unwrap();
     let mut bench = Bench::new(config(), Some(serde_json::from_str(&json).unwrap()));
     assert!(bench.reconnect());
@@ -485,13 +498,17 @@ fn a_sequence_number_from_nowhere_makes_nobody_deaf() {
     assert_eq!((counters.dispatches, counters.unrecognised, counters.gaps), (3, 1, 0));
 }
 
+fn raw(d: Value) -> Command {
+    Command::Raw { op: 99, d }
+}
+
 #[test]
 fn commands_wait_for_the_session_and_the_budget() {
     let mut bench = Bench::new(config(), None);
     for n in 0..128 {
-        bench.shard.command(bench.now, OpCode::PresenceUpdate, &n).unwrap();
+        bench.shard.send(bench.now, &raw(json!(n))).unwrap();
     }
-    let full = bench.shard.command(bench.now, OpCode::PresenceUpdate, &128);
+    let full = bench.shard.send(bench.now, &raw(json!(128)));
     assert_eq!(full, Err(CommandError::QueueFull));
     bench.open();
     bench.hello();
@@ -499,17 +516,18 @@ fn commands_wait_for_the_session_and_the_budget() {
     bench.ready();
     // Identify has taken one already.
     assert_eq!(bench.sent.len(), Budget::LIMIT - Budget::RESERVE - 1);
+    assert_eq!(bench.shard.status().queued_commands, 128 - bench.sent.len());
     let started = bench.now;
-    while bench.sent.iter().filter(|sent| sent["op"] == 3).count() < 128 {
+    while bench.sent.iter().filter(|sent| sent["op"] == 99).count() < 128 {
         bench.sleep();
         bench.message(&json!({"op": 11}));
         assert!(bench.now.since(started) <= Budget::WINDOW);
     }
-    let order: Vec<_> = bench.sent.iter().filter(|sent| sent["op"] == 3).map(|sent| &sent["d"]).collect();
+    let order: Vec<_> = bench.sent.iter().filter(|sent| sent["op"] == 99).map(|sent| &sent["d"]).collect();
     assert!(order.into_iter().eq((0..128).map(Value::from).collect::<Vec<_>>().iter()));
-    let fits = "x".repeat(MAX_COMMAND - r#"{"op":3,"d":""}"#.len());
-    assert_eq!(bench.shard.command(bench.now, OpCode::PresenceUpdate, &fits), Ok(()));
-    let refused = bench.shard.command(bench.now, OpCode::PresenceUpdate, &format!("{fits}x"));
+    let fits = "x".repeat(MAX_COMMAND - r#"{"op":99,"d":""}"#.len());
+    assert_eq!(bench.shard.send(bench.now, &raw(json!(fits))), Ok(()));
+    let refused = bench.shard.send(bench.now, &raw(json!(format!("{fits}x"))));
     assert!(matches!(refused, Err(CommandError::TooLarge { bytes }) if bytes == MAX_COMMAND + 1));
 }
 
@@ -554,7 +572,7 @@ fn stop_ends_the_session_and_nothing_follows() {
     assert_eq!(bench.closes, [Some(1000)]);
     assert!(matches!(bench.events[..], [Event::Stopped { reason: Stopped::ByUser, .. }]));
     assert!(bench.shard.is_finished() && bench.wait.is_none());
-    let command = bench.shard.command(bench.now, OpCode::PresenceUpdate, &1);
+    let command = bench.shard.send(bench.now, &raw(json!(1)));
     assert_eq!(command, Err(CommandError::Stopped));
 }
 
@@ -583,7 +601,313 @@ fn a_clock_that_jumps_leads_to_one_resume() {
     bench.sleep();
     bench.now += Duration::from_secs(8 * 3600);
     bench.input(Input::Timeout);
-    assert_eq!(bench.disconnects()[0].0, &Disconnect::Zombie);
+    assert!(matches!(bench.disconnects()[0].0, Disconnect::Overslept { by } if by.as_secs() > 28_000));
     assert!(bench.reconnect());
     assert_eq!(bench.shard.counters().disconnects, 1);
+}
+
+fn dispatches(bench: &Bench) -> Vec<&Dispatch> {
+    fn dispatch(event: &Event) -> Option<&Dispatch> {
+        match event {
+            Event::Dispatch(dispatch) => Some(dispatch),
+            _ => None,
+        }
+    }
+    bench.events.iter().filter_map(dispatch).collect()
+}
+
+#[test]
+fn a_server_that_always_says_op_7_is_not_stormed() {
+    let mut bench = Bench::in_session();
+    let started = bench.now;
+    for _ in 0..20 {
+        bench.message(&json!({"op": 7}));
+        bench.reconnect();
+        bench.dispatch(bench.shard.session().unwrap().delivered + 1, "RESUMED", &json!({}));
+    }
+    assert!(bench.now.since(started) > Duration::from_secs(120), "{:?}", bench.now.since(started));
+}
+
+#[test]
+fn connections_that_do_not_last_are_followed_by_growing_waits_though_they_bring_something() {
+    let mut bench = Bench::in_session();
+    for _ in 0..9 {
+        bench.by_peer(4000);
+        assert!(bench.reconnect());
+        bench.dispatch(bench.shard.session().unwrap().delivered + 1, "RESUMED", &json!({}));
+    }
+    bench.clear();
+    bench.by_peer(4000);
+    assert!(bench.disconnects()[0].2 > Duration::from_secs(25));
+    bench.reconnect();
+    bench.dispatch(50, "RESUMED", &json!({}));
+    bench.now += Duration::from_secs(11);
+    bench.clear();
+    bench.by_peer(4000);
+    assert!(bench.disconnects()[0].2 < Duration::from_secs(1), "one that lasted starts afresh");
+}
+
+#[test]
+fn a_shard_waits_for_its_turn_where_others_identify_too() {
+    let mut bench = Bench::with(config(), Start { identifies: Identifies::WhenGranted, ..start() });
+    assert!(matches!(bench.events[..], [Event::AwaitingIdentify]));
+    assert_eq!((bench.shard.phase(), bench.wait), (Phase::Queued, None));
+    bench.shard.grant(bench.now);
+    bench.drain();
+    bench.open();
+    bench.hello();
+    assert!(bench.events.iter().any(|event| matches!(event, Event::Identified)));
+    bench.ready();
+    bench.by_peer(4000);
+    assert!(bench.reconnect(), "a resume needs no turn");
+    bench.clear();
+    bench.message(&json!({"op": 9, "d": false}));
+    bench.sleep();
+    assert!(matches!(bench.events.last(), Some(Event::AwaitingIdentify)));
+}
+
+#[test]
+fn a_grant_that_was_not_used_is_void() {
+    let mut bench = Bench::with(config(), Start { identifies: Identifies::WhenGranted, ..start() });
+    bench.shard.grant(bench.now);
+    bench.drain();
+    bench.closed(Closed::Refused { status: None, reason: "no route".into() });
+    bench.clear();
+    bench.sleep();
+    assert!(matches!(bench.events[..], [Event::AwaitingIdentify]));
+}
+
+#[test]
+fn a_lost_session_is_said_to_be_a_gap() {
+    let mut bench = Bench::in_session();
+    bench.message(&json!({"op": 9, "d": false}));
+    bench.reconnect();
+    bench.ready();
+    let gap = |event: &Event| matches!(event, Event::Connected { resumed: false, replayed: 0, gap: true });
+    assert!(bench.events.iter().any(gap));
+    assert_eq!(bench.shard.counters().sessions_lost, 1);
+}
+
+#[test]
+fn what_nobody_wants_is_counted_and_dropped() {
+    let interest = Interest::only(["B"]);
+    let mut bench = Bench::new(Config { interest, ..config() }, None);
+    bench.open();
+    bench.hello();
+    bench.ready();
+    bench.dispatch(2, "A", &json!({}));
+    bench.dispatch(3, "B", &json!({}));
+    let names: Vec<_> = dispatches(&bench).iter().map(|dispatch| dispatch.name.to_string()).collect();
+    assert_eq!(names, ["READY", "B"]);
+    let counters = bench.shard.counters();
+    assert_eq!((counters.dispatches, counters.unwanted, counters.gaps), (2, 1, 0));
+    assert_eq!(bench.shard.session().unwrap().seq, 3);
+}
+
+#[test]
+fn acknowledged_dispatches_are_what_another_process_resumes_from() {
+    let config = || Config { delivery: Delivery::AtLeastOnce, ..config() };
+    let mut bench = Bench::new(config(), None);
+    bench.open();
+    bench.hello();
+    bench.ready();
+    for seq in 2..6 {
+        bench.dispatch(seq, "A", &json!({}));
+    }
+    let saved = |bench: &Bench| {
+        let session = bench.shard.session().unwrap();
+        (session.seq, session.delivered)
+    };
+    assert_eq!(saved(&bench), (0, 5));
+    let receipts: Vec<_> = dispatches(&bench).iter().map(|dispatch| dispatch.receipt()).collect();
+    bench.shard.ack(receipts[2]);
+    bench.shard.ack(receipts[0]);
+    assert_eq!(saved(&bench), (3, 5));
+    // On this connection nothing needs to come again.
+    bench.by_peer(4000);
+    assert!(bench.reconnect());
+    assert_eq!(bench.sent.last().unwrap()["d"]["seq"], 5);
+
+    let mut next = Bench::new(config(), bench.shard.session());
+    assert!(next.reconnect());
+    assert_eq!(next.sent.last().unwrap()["d"]["seq"], 3);
+    for seq in 4..8 {
+        next.dispatch(seq, "A", &json!({}));
+    }
+    let seen: Vec<_> = dispatches(&next).iter().map(|d| (d.seq, d.replayed, d.duplicate)).collect();
+    assert_eq!(seen, [(4, true, true), (5, true, true), (6, true, false), (7, true, false)]);
+    // A receipt of another session acknowledges nothing here.
+    next.message(&json!({"op": 9, "d": false}));
+    let old = receipts[4];
+    next.reconnect();
+    next.ready();
+    next.shard.ack(old);
+    assert_eq!(saved(&next), (0, 1));
+}
+
+#[test]
+fn a_suspended_shard_keeps_its_session() {
+    let mut bench = Bench::in_session();
+    bench.shard.suspend(bench.now);
+    bench.drain();
+    assert_eq!(bench.closes, [Some(4000)]);
+    let [Event::Stopped { session: Some(session), .. }] = &bench.events[..] else {
+        panic!("{:?}", bench.events)
+    };
+    assert_eq!(bench.shard.session().as_ref(), Some(session));
+    assert!(Bench::new(config(), Some(session.clone())).reconnect());
+}
+
+#[test]
+fn a_user_may_ask_for_another_connection() {
+    for keep in [true, false] {
+        let mut bench = Bench::in_session();
+        bench.shard.reconnect(bench.now, keep);
+        bench.drain();
+        assert_eq!(bench.closes, [Some(if keep { 4000 } else { 1000 })]);
+        assert_eq!(bench.disconnects()[0].0, &Disconnect::ByUser);
+        assert_eq!(bench.reconnect(), keep);
+    }
+}
+
+#[test]
+fn presences_and_requests_for_members_keep_their_limits() {
+    let mut bench = Bench::in_session();
+    let all = || MembersRequest::all(GuildId(1));
+    bench.shard.request_members(bench.now, all()).unwrap();
+    bench.shard.request_members(bench.now, all()).unwrap();
+    for _ in 0..7 {
+        bench.shard.send(bench.now, &Command::Presence(Presence::new(Status::Idle))).unwrap();
+    }
+    bench.drain();
+    let count = |bench: &Bench, op: u64| bench.sent.iter().filter(|sent| sent["op"] == op).count();
+    assert_eq!((count(&bench, 8), count(&bench, 3)), (1, 5));
+    // Of two presences that wait only the newer remains.
+    assert_eq!(bench.shard.status().queued_commands, 2);
+    assert_eq!(bench.shard.budget().presences_available(bench.now), 0);
+    let started = bench.now;
+    while bench.shard.status().queued_commands > 0 {
+        bench.sleep();
+        bench.message(&json!({"op": 11}));
+    }
+    assert_eq!((count(&bench, 8), count(&bench, 3)), (2, 6));
+    assert_eq!(bench.now.since(started), Budget::MEMBERS_SPACING);
+}
+
+#[test]
+fn chunks_of_members_are_joined() {
+    let mut bench = Bench::in_session();
+    let request = bench.shard.request_members(bench.now, MembersRequest::all(GuildId(9))).unwrap();
+    bench.drain();
+    let nonce = bench.sent[0]["d"]["nonce"].clone();
+    assert!(nonce.as_str().unwrap().len() <= 32);
+    let chunk = |index: u64, nonce: &Value| {
+        json!({"guild_id": "9", "members": [{"nick": index.to_string()}], "chunk_index": index,
+            "chunk_count": 2, "not_found": [index], "nonce": nonce})
+    };
+    bench.dispatch(2, "GUILD_MEMBERS_CHUNK", &chunk(1, &nonce));
+    bench.dispatch(3, "GUILD_MEMBERS_CHUNK", &chunk(0, &json!("somebody else's")));
+    bench.dispatch(4, "GUILD_MEMBERS_CHUNK", &chunk(7, &nonce));
+    bench.dispatch(5, "GUILD_MEMBERS_CHUNK", &chunk(0, &nonce));
+    let answers: Vec<_> = bench
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Members { request, guild, result } => Some((*request, *guild, result)),
+            _ => None,
+        })
+        .collect();
+    let [(id, GuildId(9), Ok(members))] = answers[..] else { panic!("{answers:?}") };
+    assert_eq!(id, request);
+    let nicks: Vec<Value> = members.parse().unwrap();
+    assert_eq!(nicks, [json!({"nick": "0"}), json!({"nick": "1"})]);
+    assert_eq!(members.not_found().unwrap(), [json!(0), json!(1)]);
+    assert_eq!(dispatches(&bench).len(), 4, "the chunks come as dispatches too");
+}
+
+#[test]
+fn requests_for_members_fail_when_nothing_will_come() {
+    let fail = |act: &dyn Fn(&mut Bench, &Value)| {
+        let mut bench = Bench::in_session();
+        let users = MembersRequest::users(GuildId(9), vec![UserId(1)]);
+        bench.shard.request_members(bench.now, users).unwrap();
+        bench.drain();
+        let nonce = bench.sent[0]["d"]["nonce"].clone();
+        act(&mut bench, &nonce);
+        assert_eq!(bench.shard.status().pending_members, 0);
+        bench.events.into_iter().find_map(|event| match event {
+            Event::Members { result, .. } => result.err(),
+            _ => None,
+        })
+    };
+    let limited = fail(&|bench, nonce| {
+        let meta = json!({"guild_id": "9", "nonce": nonce});
+        bench.dispatch(2, "RATE_LIMITED", &json!({"opcode": 8, "retry_after": 2.5, "meta": meta}));
+        let free = bench.shard.budget().members_available_at(bench.now, GuildId(9));
+        assert_eq!(free, Some(bench.now + Duration::from_millis(2500)));
+    });
+    assert_eq!(limited, Some(MembersError::RateLimited { retry_after: Duration::from_millis(2500) }));
+    let late = fail(&|bench, _| {
+        for _ in 0..3 {
+            bench.sleep();
+            bench.message(&json!({"op": 11}));
+        }
+    });
+    assert_eq!(late, Some(MembersError::TimedOut));
+    assert_eq!(
+        fail(&|bench, _| bench.message(&json!({"op": 9, "d": false}))),
+        Some(MembersError::SessionLost)
+    );
+    let stopped = fail(&|bench, _| {
+        bench.shard.stop(bench.now);
+        bench.drain();
+    });
+    assert_eq!(stopped, Some(MembersError::SessionLost));
+}
+
+#[test]
+fn the_query_and_identify_say_which_compression_is_used() {
+    for (compression, query, compress) in [
+        (Compression::None, "", false),
+        (Compression::Payload, "", true),
+        (Compression::ZlibStream, "&compress=zlib-stream", false),
+        (Compression::ZstdStream, "&compress=zstd-stream", false),
+    ] {
+        let mut bench = Bench::new(Config { compression, ..config() }, None);
+        assert_eq!(bench.urls, [format!("{FIRST_URL}{query}")]);
+        bench.open();
+        bench.hello();
+        assert_eq!(bench.sent[0]["d"]["compress"] == true, compress);
+    }
+}
+
+#[test]
+#[cfg(feature = "zlib")]
+fn a_corrupt_stream_ends_the_connection_and_the_session_goes_on() {
+    let mut bench = Bench::new(Config { compression: Compression::ZlibStream, ..config() }, None);
+    bench.open();
+    bench.hello();
+    bench.ready();
+    bench.clear();
+    let socket = bench.socket.unwrap();
+    bench.input(Input::Frame(socket, Frame::Binary(Bytes::from_static(&[1, 2, 3, 0, 0, 0xFF, 0xFF]))));
+    assert!(matches!(bench.disconnects()[0], (Disconnect::Compression(_), true, _)));
+    assert!(bench.reconnect());
+}
+
+#[test]
+fn a_dashboard_sees_what_happens() {
+    let mut bench = Bench::in_session();
+    bench.dispatch(2, "A", &json!({}));
+    bench.sleep();
+    bench.now += Duration::from_millis(30);
+    bench.message(&json!({"op": 11}));
+    let status = bench.shard.status();
+    assert_eq!((status.phase, status.seq, status.acknowledged), ("ready", Some(2), Some(2)));
+    assert_eq!(status.latency, Some(Duration::from_millis(30)));
+    assert_eq!(status.next_deadline, bench.wait);
+    let counters = status.counters;
+    assert_eq!((counters.connects, counters.identifies, counters.heartbeats), (1, 1, 1));
+    assert!(counters.bytes_in > 0 && counters.bytes_in == counters.bytes_inflated && counters.bytes_out > 0);
+    assert_eq!(counters.ratio(), 1.0);
 }
