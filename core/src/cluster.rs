@@ -26,6 +26,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::backoff;
 use crate::entropy::Entropy;
@@ -193,6 +194,12 @@ impl Cluster {
     #[must_use]
     pub const fn shard_of(&self, guild: GuildId) -> ShardId {
         ShardId::of(guild, self.count)
+    }
+
+    /// The API's base URL.
+    #[must_use]
+    pub fn api_base(&self) -> &str {
+        self.api.base()
     }
 
     /// The queue for identifies, once `/gateway/bot` was answered.
@@ -754,6 +761,14 @@ impl Cluster {
             Ask::At(at) => Some(at),
             Ask::Idle | Ask::Asked(_) => None,
         }
+    }
+}
+
+/// How many shards it runs, and how many are in session.
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ready = self.shards().filter(|shard| matches!(shard.phase(), gateway::phase::Phase::Ready { .. }));
+        write!(f, "{} of {} shards, {} in session", self.current.len(), self.count, ready.count())
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::entropy::Entropy;
 use crate::time::{Duration, Timestamp};
 
-/// The heartbeat of one connection.
-#[derive(Debug)]
-pub(crate) struct Heart {
+/// The heartbeat of one connection: a value that says when to beat, usable from any loop or thread. Drop it to stop.
+#[derive(Clone, Debug)]
+pub struct Heart {
     interval: Duration,
     next: Timestamp,
     /// Beats sent since the last acknowledgement, and when the first of them left.
@@ -17,7 +17,7 @@ pub(crate) struct Heart {
 
 /// What a due heartbeat asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Beat {
+pub enum Beat {
     /// Nothing is due yet.
     Wait,
     /// Send a heartbeat now.
@@ -29,19 +29,24 @@ pub(crate) enum Beat {
 }
 
 impl Heart {
-    /// Starts to beat: first after a random part of the interval, so that many clients do not beat at once.
-    pub(crate) fn start(now: Timestamp, interval: Duration, patience: u32, entropy: &mut Entropy) -> Self {
+    /// Starts to beat: first after a random part of the interval, so that many clients do not beat at once. Below
+    /// 250 ms the interval is taken for that. `patience` is how many unanswered beats are borne: 1 on the main
+    /// gateway.
+    pub fn start(now: Timestamp, interval: Duration, patience: u32, entropy: &mut Entropy) -> Self {
         let interval = interval.max(MIN_INTERVAL);
         let next = now + entropy.up_to(interval);
         Self { interval, next, unanswered: 0, since: now, patience }
     }
 
-    pub(crate) const fn deadline(&self) -> Timestamp {
+    /// When the next beat is due.
+    #[must_use]
+    pub const fn deadline(&self) -> Timestamp {
         self.next
     }
 
     /// To be called at the deadline. The next beat is due an interval later.
-    pub(crate) fn beat(&mut self, now: Timestamp) -> Beat {
+    #[must_use]
+    pub fn beat(&mut self, now: Timestamp) -> Beat {
         if now < self.next {
             return Beat::Wait;
         }
@@ -57,13 +62,20 @@ impl Heart {
         Beat::Send
     }
 
+    /// The interval.
+    #[must_use]
+    pub const fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Whether every beat has been acknowledged.
-    pub(crate) const fn is_at_rest(&self) -> bool {
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
         self.unanswered == 0
     }
 
     /// A beat was sent out of turn; the schedule stays.
-    pub(crate) const fn sent(&mut self, now: Timestamp) {
+    pub const fn sent(&mut self, now: Timestamp) {
         if self.unanswered == 0 {
             self.since = now;
         }
@@ -71,7 +83,7 @@ impl Heart {
     }
 
     /// The peer acknowledged. Answers with the round trip, unless nothing was asked.
-    pub(crate) fn acknowledged(&mut self, now: Timestamp) -> Option<Duration> {
+    pub fn acknowledged(&mut self, now: Timestamp) -> Option<Duration> {
         if self.unanswered == 0 {
             return None;
         }
@@ -81,7 +93,8 @@ impl Heart {
 }
 
 /// A heartbeat interval in milliseconds, which may be fractional. What is no number beats each minute.
-pub(crate) fn interval(millis: f64) -> Duration {
+#[must_use]
+pub fn interval(millis: f64) -> Duration {
     Duration::try_from_secs_f64(millis / 1000.0).unwrap_or(Duration::from_secs(60))
 }
 

@@ -25,17 +25,23 @@
 //!
 //! | kind | what it does |
 //! |---|---|
-//! | getters (`phase`, `session`, `counters`) | show the state; change nothing |
+//! | getters (`phase`, `session`, `status`) | show the state; change nothing |
 //! | `handle_*` | take in a fact; never fail |
-//! | commands (`join`, `record`, `stop`) | the user's wishes; fail only for the user's own mistakes |
+//! | commands (`send`, `join`, `record`, `stop`) | the user's wishes; fail only for the user's own mistakes |
 //! | `poll_output` | what to do |
 //!
 //! # Parts
 //!
 //! | module | machine | subject |
 //! |---|---|---|
-//! | [`client`] | [`Client`](client::Client) | a shard, its calls and their recordings together |
-//! | [`gateway`] | [`Shard`](gateway::Shard) | the main gateway |
+//! | [`client`] | [`Client`](client::Client) | shards, calls and their recordings together |
+//! | [`cluster`] | [`Cluster`](cluster::Cluster) | many shards of the main gateway |
+//! | [`gateway`] | [`Shard`](gateway::Shard) | one connection to the main gateway, and its session |
+//! | [`gateway::identify`] | [`IdentifyQueue`](gateway::identify::IdentifyQueue) | whose turn it is to start a session |
+//! | [`capture`] | [`Capture`](capture::Capture) | any of these, written down to be replayed |
+//! | [`object`] | | Discord's objects, typed and lossless |
+//! | [`listener`] | | who hears of which event |
+//! | [`heart`] | | heartbeats |
 //! | [`voice`] | [`Call`](voice::Call) | a voice call: voice gateway, IP discovery, media |
 //! | [`record`] | [`Recorder`](record::Recorder) | audio packets to Ogg Opus files |
 //! | [`rtp`] | | RTP and its encryption |
@@ -50,6 +56,9 @@
 //!
 //! * `ring` (default): AES-256-GCM and ChaCha20-Poly1305 by the crate ring. Without it, and beside it, there is a
 //!   backend in pure Rust.
+//! * `zlib` (default): the gateway's `zlib-stream` and compressed payloads, by the crate zlib-rs.
+//! * `zstd` (default): the gateway's `zstd-stream`, by libzstd, which needs a C compiler. Preferred where both are on:
+//!   half of zlib's CPU time for each event, ten times its memory for each connection.
 //!
 //! The crate is `no_std` with `alloc`.
 
@@ -66,9 +75,11 @@ pub mod cluster;
 pub mod entropy;
 pub mod envelope;
 pub mod gateway;
-mod heart;
+pub mod heart;
 pub mod id;
+pub mod listener;
 pub mod machine;
+pub mod object;
 pub mod opcode;
 mod outbox;
 pub mod record;

@@ -268,14 +268,26 @@ impl Frame {
     }
 }
 
-/// Shows kind and length only: payloads hold tokens and keys.
+/// Shows kind, length and, of a text message, the opcode: payloads hold tokens and keys.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(data) => write!(f, "Text({} bytes)", data.len()),
+            Self::Text(data) => match opcode(data) {
+                Some(op) => write!(f, "Text(op {op}, {} bytes)", data.len()),
+                None => write!(f, "Text({} bytes)", data.len()),
+            },
             Self::Binary(data) => write!(f, "Binary({} bytes)", data.len()),
         }
     }
+}
+
+/// The number behind the first `"op":`, if that stands near the beginning, as both gateways and we write it.
+fn opcode(message: &[u8]) -> Option<u16> {
+    const KEY: &[u8] = b"\"op\":";
+    let head = &message[..message.len().min(96)];
+    let at = head.windows(KEY.len()).position(|window| window == KEY)? + KEY.len();
+    let digits = head[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    digits.take(4).fold(None, |number, digit| Some(number.unwrap_or(0) * 10 + u16::from(digit - b'0')))
 }
 
 /// A WebSocket close code and its reason (RFC 6455, section 5.5.1).

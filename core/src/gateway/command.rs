@@ -62,6 +62,15 @@ pub enum ChannelInfoField {
 }
 
 impl Command {
+    /// Any message: an opcode and a payload of any type.
+    ///
+    /// # Errors
+    /// If the payload cannot be written as JSON.
+    pub fn raw(op: u64, d: &impl Serialize) -> Result<Self, CommandError> {
+        let d = serde_json::to_value(d).map_err(|_| CommandError::Invalid("the payload cannot be JSON"))?;
+        Ok(Self::Raw { op, d })
+    }
+
     /// The guild that it concerns, by which it finds its shard.
     #[must_use]
     pub fn guild(&self) -> Option<GuildId> {

@@ -6,6 +6,7 @@ mod incoming;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -174,6 +175,12 @@ impl Shard {
     #[must_use]
     pub const fn latency(&self) -> Option<Duration> {
         self.latency
+    }
+
+    /// How often it beats, while it is connected.
+    #[must_use]
+    pub fn heartbeat_interval(&self) -> Option<Duration> {
+        self.heart.as_ref().map(Heart::interval)
     }
 
     /// The counters.
@@ -372,6 +379,17 @@ impl Shard {
             Phase::Ready { .. } => soonest(deadline, self.outgoing.deadline(self.now)),
             _ => deadline,
         }
+    }
+}
+
+/// Which shard it is, and how it stands.
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shard {}: {}", self.id, self.phase.name())?;
+        if self.session.is_some() {
+            write!(f, ", seq {}", self.received)?;
+        }
+        Ok(())
     }
 }
 

@@ -46,6 +46,12 @@ impl Api {
         }
     }
 
+    /// The API's base URL, without a trailing slash.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A request without a body. The path starts with a slash.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> Request {

@@ -1,0 +1,243 @@
+//! Messages, and what hangs on them.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::id::{
+    ApplicationId, AttachmentId, ChannelId, EmojiId, GuildId, MessageId, RoleId, UserId, WebhookId,
+};
+
+use super::channel::{Channel, WEB};
+use super::open::{AttachmentFlags, ChannelType, MessageFlags, MessageReferenceType, MessageType};
+use super::table::{Preview, objects};
+use super::text::DateTime;
+use super::user::{Member, User};
+
+objects! {
+    /// A message (discord-api-docs, Message). MESSAGE_UPDATE may bring some of the fields only: ask
+    /// [`has`](Message::has).
+    Message {
+        /// Which message.
+        id: must MessageId;
+        /// In which channel.
+        channel_id: must ChannelId;
+        /// In which guild; in events only, and not in direct messages.
+        guild_id: may GuildId;
+        /// Who wrote it; of a webhook's, a user made up of its name and picture.
+        author: may User;
+        /// What the author is in the guild; in events only.
+        member: may Member;
+        /// The text, mentions as `<@id>`: see [`resolved_content`](Message::resolved_content). Empty without the
+        /// intent MESSAGE_CONTENT.
+        content: or String;
+        /// When it was sent.
+        timestamp: may DateTime;
+        /// When it was last edited.
+        edited_timestamp: may DateTime;
+        /// Whether it is to be read out.
+        tts: or bool;
+        /// Whether it mentions all, or all who are there.
+        mention_everyone: or bool;
+        /// The users that it mentions.
+        mentions: or Vec<User>;
+        /// The roles that it mentions.
+        mention_roles: or Vec<RoleId>;
+        /// The files.
+        attachments: or Vec<Attachment>;
+        /// The reactions, one entry for each emoji.
+        reactions: or Vec<Reaction>;
+        /// Whether it is pinned.
+        pinned: or bool;
+        /// The webhook that sent it.
+        webhook_id: may WebhookId;
+        /// What kind of message.
+        kind as "type": or MessageType;
+        /// The application that sent it, or that it answers to.
+        application_id: may ApplicationId;
+        /// The flags.
+        flags: or MessageFlags;
+        /// What it replies to, forwards or comes from.
+        message_reference: may MessageReference;
+        /// The message that it replies to; null if that was deleted. What that one replies to stays raw.
+        referenced_message: inner Message;
+        /// The thread that was started from it.
+        thread: may Box<Channel>;
+        /// About its place in a thread.
+        position: may i64;
+        /// What kind of channel it is in; in events only.
+        channel_type: may ChannelType;
+        [activity application call components embeds interaction interaction_metadata mention_channels
+            message_snapshots nonce poll purchase_notification resolved role_subscription_data soundboard_sounds
+            sticker_items]
+    }
+
+    /// A file on a message (discord-api-docs, Message, Attachment Object).
+    Attachment {
+        /// Which file.
+        id: must AttachmentId;
+        /// Its name.
+        filename: or String;
+        /// Its title.
+        title: may String;
+        /// What is to be seen, at most 1024 characters.
+        description: may String;
+        /// Its media type, if Discord knows it.
+        content_type: may String;
+        /// Bytes.
+        size: or u64;
+        /// Where it is, for some 24 hours.
+        url: or String;
+        /// The same through Discord's image proxy.
+        proxy_url: or String;
+        /// Pixels, of an image or video.
+        height: may u64;
+        /// Pixels, of an image or video.
+        width: may u64;
+        /// Whether it goes after some time.
+        ephemeral: or bool;
+        /// The flags.
+        flags: may AttachmentFlags;
+        [application clip_created_at clip_participants content_scan_version duration_secs placeholder
+            placeholder_version waveform]
+    }
+
+    /// One emoji's reactions to a message (discord-api-docs, Message, Reaction Object).
+    Reaction {
+        /// How many, bought ones included.
+        count: or u64;
+        /// Whether one is our own.
+        me: or bool;
+        /// The emoji.
+        emoji: must Emoji;
+        [burst_colors burst_count burst_me count_details me_burst]
+    }
+
+    /// An emoji (discord-api-docs, Emoji).
+    Emoji {
+        /// Which emoji; none for those of Unicode.
+        id: may EmojiId;
+        /// Its name, or the Unicode emoji itself; null for deleted ones.
+        name: may String;
+        /// Who may use it; empty for all.
+        roles: or Vec<RoleId>;
+        /// Who made it.
+        user: may Box<User>;
+        /// Whether it is written between colons.
+        require_colons: or bool;
+        /// Whether an integration manages it.
+        managed: or bool;
+        /// Whether it moves.
+        animated: or bool;
+        /// Whether it can be used; not so when boosts were lost.
+        available: may bool;
+    }
+
+    /// Where a message points to (discord-api-docs, Message, Message Reference Structure).
+    MessageReference {
+        /// Why.
+        kind as "type": or MessageReferenceType;
+        /// The other message.
+        message_id: may MessageId;
+        /// The other message's channel.
+        channel_id: may ChannelId;
+        /// The other message's guild.
+        guild_id: may GuildId;
+    }
+}
+
+impl Message {
+    /// The text with `<@id>` and `<@!id>` turned into `@username`, or `@unknown` if [`mentions`](Self::mentions)
+    /// does not have the user. Mentions of roles and channels stay as they are.
+    #[must_use]
+    pub fn resolved_content(&self) -> Cow<'_, str> {
+        let mut resolved = String::new();
+        let mut rest = &*self.content;
+        let mut plain = 0;
+        while let Some(at) = rest.get(plain..).and_then(|text| text.find("<@")).map(|at| at + plain) {
+            match rest.get(at..).and_then(mention) {
+                None => plain = at + 2,
+                Some((user, length)) => {
+                    let name = self.mentions.iter().find(|known| known.id == user);
+                    resolved.push_str(rest.get(..at).unwrap_or_default());
+                    resolved.push('@');
+                    resolved.push_str(name.map_or("unknown", |user| &user.username));
+                    rest = rest.get(at + length..).unwrap_or_default();
+                    plain = 0;
+                }
+            }
+        }
+        if resolved.is_empty() {
+            return Cow::Borrowed(&self.content);
+        }
+        resolved.push_str(rest);
+        Cow::Owned(resolved)
+    }
+
+    /// Where it is in Discord's web client. Without a guild id it is taken for one in a direct message: for a
+    /// message that no event brought use [`Channel::message_url`].
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self.guild_id {
+            Some(guild) => format!("{WEB}/channels/{guild}/{}/{}", self.channel_id, self.id),
+            None => format!("{WEB}/channels/@me/{}/{}", self.channel_id, self.id),
+        }
+    }
+}
+
+/// The user and the length of the mention that the text begins with.
+fn mention(text: &str) -> Option<(UserId, usize)> {
+    let (id, _) = text.strip_prefix("<@")?.split_once('>')?;
+    let digits = id.strip_prefix('!').unwrap_or(id);
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    Some((UserId(number?), id.len() + 3))
+}
+
+/// Shows who, where and the first 30 characters.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({}", self.id)?;
+        if let Some(author) = &self.author {
+            write!(f, " by {:?}", Preview(&author.username))?;
+        }
+        write!(f, ": {:?})", Preview(&self.resolved_content()))
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attachment({} {:?}", self.id, Preview(&self.filename))?;
+        if let Some(kind) = &self.content_type {
+            write!(f, ", {:?}", Preview(kind))?;
+        }
+        write!(f, ", {} bytes)", self.size)
+    }
+}
+
+impl fmt::Debug for Reaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reaction({} x {:?})", self.count, self.emoji)
+    }
+}
+
+impl fmt::Debug for Emoji {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Preview(self.name.as_deref().unwrap_or_default());
+        match self.id {
+            Some(id) => write!(f, "Emoji({id} {name:?})"),
+            None => write!(f, "Emoji({name:?})"),
+        }
+    }
+}
+
+impl fmt::Debug for MessageReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message_id {
+            Some(id) => write!(f, "MessageReference({} {id})", self.kind),
+            None => write!(f, "MessageReference({})", self.kind),
+        }
+    }
+}

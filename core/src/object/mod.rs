@@ -1,0 +1,57 @@
+//! Discord's objects, typed and whole.
+//!
+//! What a bot's author uses most is a typed field; everything else that Discord sent, fields that were invented
+//! since included, is in each object's [`rest`](Rest). Nothing is lost: written back as JSON, an object equals what
+//! was parsed, fields that are null and fields that are not there told apart. Only the order of the fields may be
+//! another, a number in place of an id or of permissions is written as a string, and of a key that stands twice
+//! the last value counts; two of a key that the object knows are an error.
+//!
+//! Each object answers to `get("name")`, `json("name")`, `names()` and `has("name")` by the names on the wire, for
+//! typed and other fields alike. Enums and flags are open: an unknown number is kept.
+//!
+//! A known field with a value of an unexpected type is an error of the whole parse, never a loss. Then [`Object`]
+//! still takes the payload as it is.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `user`, `channel`, `message`, `guild`, `integration` | Discord's objects |
+//! | `event` | payloads of dispatches, by name |
+//! | `open`, `text` | open enums and flags; strings with a meaning |
+//! | `table`, `rest`, `entry`, `raw` | how an object is made of its table; what stays text |
+//!
+//! To add a field, add a row to its object's table.
+
+mod channel;
+mod entry;
+mod event;
+mod guild;
+mod integration;
+mod message;
+mod open;
+mod raw;
+mod rest;
+mod table;
+mod text;
+mod user;
+
+pub use channel::{Channel, Overwrite, ThreadMetadata, WEB};
+pub use entry::Object;
+pub use event::{
+    GuildRole, GuildRoleDelete, GuildUser, MessageDelete, MessageDeleteBulk, MessageReaction, Typed,
+    TypingStart,
+};
+pub use guild::{ClientStatus, Guild, Presence, Role, RoleColors, VoiceState};
+pub use integration::{Interaction, Webhook};
+pub use message::{Attachment, Emoji, Message, MessageReference, Reaction};
+pub use open::{
+    AttachmentFlags, ChannelFlags, ChannelType, InteractionType, MemberFlags, MessageFlags,
+    MessageReferenceType, MessageType, OverwriteType, Permissions, PremiumType, ReactionType, RoleFlags,
+    SystemChannelFlags, UserFlags, WebhookType,
+};
+pub use raw::Json;
+pub use rest::Rest;
+pub use text::{DateTime, Discriminator, ImageHash, Locale, Secret, Status};
+pub use user::{Member, User};
+
+#[cfg(test)]
+mod tests;
