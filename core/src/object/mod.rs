@@ -15,6 +15,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `user`, `channel`, `message`, `guild`, `integration` | Discord's objects |
+//! | `context` | what an interaction is about |
 //! | `event` | payloads of dispatches, by name |
 //! | `open`, `text` | open enums and flags; strings with a meaning |
 //! | `table`, `rest`, `entry`, `raw` | how an object is made of its table; what stays text |
@@ -22,6 +23,7 @@
 //! To add a field, add a row to its object's table.
 
 mod channel;
+mod context;
 mod entry;
 mod event;
 mod guild;
@@ -35,6 +37,7 @@ mod text;
 mod user;
 
 pub use channel::{Channel, Overwrite, ThreadMetadata, WEB};
+pub use context::{CommandData, CommandOption, ComponentData, Context, ModalData};
 pub use entry::Object;
 pub use event::{
     GuildRole, GuildRoleDelete, GuildUser, MessageDelete, MessageDeleteBulk, MessageReaction, Typed,

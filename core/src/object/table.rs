@@ -354,7 +354,7 @@ impl<'de, T: Fields> Visitor<'de> for ObjectVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let table = T::TABLE;
         let mut object = T::default();
-        let mut seen = 0;
+        let (mut seen, mut text) = (0, 0);
         while let Some(key) = map.next_key_seed(Key { table, rest: object.rest_mut() })? {
             let Some(field) = key else {
                 map.next_value_seed(Capture(object.rest_mut().text()))?;
@@ -371,7 +371,7 @@ impl<'de, T: Fields> Visitor<'de> for ObjectVisitor<T> {
                 let rest = object.rest_mut();
                 map.next_value_seed(Capture(Raw { rest, field, name, typed }))?;
                 if typed && !rest.is_null(field) {
-                    seen &= !bit(field);
+                    text |= bit(field);
                 }
             }
         }
@@ -380,7 +380,7 @@ impl<'de, T: Fields> Visitor<'de> for ObjectVisitor<T> {
             let name = table.names.get(missing.trailing_zeros() as usize);
             return Err(de::Error::missing_field(name.unwrap_or(&"")));
         }
-        object.rest_mut().close(table, seen);
+        object.rest_mut().close(table, seen & !text);
         Ok(object)
     }
 }

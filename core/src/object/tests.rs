@@ -408,7 +408,11 @@ fn of_keys_that_stand_twice_the_last_counts_unless_they_are_known() {
     let user: User = serde_json::from_str(r#"{"id":"1","x":1,"x":2}"#).unwrap();
     assert_eq!(user.get::<u8>("x").unwrap(), Some(2));
     assert_eq!(serde_json::to_value(&user).unwrap(), json!({"id": "1", "x": 2}));
-    for text in [r#"{"id":"1","id":"1"}"#, r#"{"id":"1","clan":null,"clan":1}"#] {
+    for text in [
+        r#"{"id":"1","id":"1"}"#,
+        r#"{"id":"1","clan":null,"clan":1}"#,
+        r#"{"id":"1","member":{"user":{},"user":null}}"#,
+    ] {
         assert!(serde_json::from_str::<User>(text).is_err(), "{text}");
     }
 }
@@ -571,16 +575,16 @@ fn depth_is_bounded() {
     assert!(user.member.unwrap().user.is_none());
     let member: Member = nested(r#"{"user":{"id":"1","member":"#, "}}");
     let inner = member.user.unwrap().member.unwrap();
-    assert!(inner.get::<User>("user").unwrap_err().to_string().contains("field"));
+    assert_eq!(inner.get::<User>("user").unwrap().unwrap().id, UserId(1));
     assert!(inner.json("user").unwrap().len() > 1_000_000);
 
-    for user in ["[]", "null", r#"{"id":"7"}"#, r#"{"id":"7"},"user":null,"nick":"x""#] {
+    for user in ["[]", "null", r#"{"id":"7"}"#, r#"{"id":"7"},"nick":"x""#] {
         let text = format!(r#"{{"id":"1","member":{{"user":{user}}}}}"#);
         let inner: User = serde_json::from_str(&text).unwrap();
         let expected: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_value(&inner).unwrap(), expected);
         let member = inner.member.unwrap();
-        assert_eq!(member.names().filter(|name| name == "user").count(), text.matches("user").count());
+        assert_eq!(member.names().filter(|name| name == "user").count(), 1);
         assert_eq!(member.get::<Value>("user").unwrap().as_ref(), expected["member"].get("user"));
     }
     let text = format!(r#"{{"id":"1","x":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
