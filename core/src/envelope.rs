@@ -1,12 +1,13 @@
 //! The envelope that both gateways put around their JSON messages.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::str;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 /// A JSON message of a gateway, its payload still unread.
@@ -47,18 +48,37 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// A message or payload is not what the protocol says.
+/// A message or payload is not what the protocol says. It tells where, and nothing of what stood there.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("malformed {what} at line {line}, column {column}")]
+#[error("malformed {what} at line {line}, column {column}: {why}")]
 pub struct DecodeError {
     what: &'static str,
     line: usize,
     column: usize,
+    why: Cow<'static, str>,
 }
 
 impl DecodeError {
     pub(crate) fn new(what: &'static str, error: &serde_json::Error) -> Self {
-        Self { what, line: error.line(), column: error.column() }
+        Self { what, line: error.line(), column: error.column(), why: why(error) }
+    }
+}
+
+/// What is wrong, as far as it can be told without quoting the payload, which may hold secrets.
+fn why(error: &serde_json::Error) -> Cow<'static, str> {
+    match error.classify() {
+        Category::Eof => "it ends too early".into(),
+        Category::Syntax => "it is no JSON".into(),
+        Category::Io => "it cannot be read".into(),
+        Category::Data => {
+            let text = error.to_string();
+            // The names of fields are the type's own.
+            if text.starts_with("missing field") || text.starts_with("duplicate field") {
+                Cow::Owned(text.split(" at line").next().unwrap_or_default().into())
+            } else {
+                "a value is not of the expected type".into()
+            }
+        }
     }
 }
 
@@ -102,7 +122,12 @@ impl Envelope {
 
 /// Parses a payload into the type that the caller names, which may borrow from it.
 pub(crate) fn parse<'a, T: Deserialize<'a>>(data: &'a [u8], what: &'static str) -> Result<T, DecodeError> {
-    serde_json::from_slice(data).map_err(|error| DecodeError::new(what, &error))
+    let parsed = match str::from_utf8(data) {
+        // One check of the whole is cheaper than one of each string.
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(data),
+    };
+    parsed.map_err(|error| DecodeError::new(what, &error))
 }
 
 /// Writes a message.

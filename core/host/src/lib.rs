@@ -1,5 +1,5 @@
-//! What the adapters share: whom to trust, why a connection failed, files, seeds and, with the feature `async`, the
-//! queues of async drivers. It opens no socket and has no loop: those are each adapter's own.
+//! What the adapters share: whom to trust, why a connection failed, files, saved sessions, logging, seeds and, with the
+//! feature `async`, the queues of async drivers. It opens no socket and has no loop: those are each adapter's own.
 //!
 //! Use an adapter; each re-exports what its users need.
 
@@ -7,8 +7,10 @@ pub mod disk;
 #[cfg(feature = "async")]
 pub mod events;
 pub mod failure;
+pub mod log;
 mod network;
 mod setup;
+pub mod state;
 #[cfg(feature = "async")]
 pub mod steps;
 

@@ -53,6 +53,7 @@ struct Drain {
     /// The old shards that have not acknowledged, and whether they were asked to.
     waiting: BTreeMap<u32, bool>,
     held: VecDeque<(u32, Dispatch)>,
+    since: Timestamp,
     until: Timestamp,
 }
 
@@ -108,7 +109,9 @@ impl Handover {
 
     /// An old shard told this.
     pub(crate) fn outgoing(&mut self, now: Timestamp, dispatch: &Dispatch) {
-        while self.told.front().is_some_and(|(at, ..)| now.since(*at) > MEMORY) || self.told.len() >= MAX_HELD
+        // What is held may be as old as the drain.
+        let since = self.drain.as_ref().map_or(now, |drain| drain.since);
+        while self.told.front().is_some_and(|(at, ..)| since.since(*at) > MEMORY) || self.told.len() >= MAX_HELD
         {
             self.told.pop_front();
         }
@@ -118,7 +121,7 @@ impl Handover {
     /// All new shards are up: waits for these old ones.
     pub(crate) fn drain(&mut self, now: Timestamp, old: impl Iterator<Item = u32>) {
         let waiting = old.map(|scope| (scope, false)).collect();
-        self.drain = Some(Drain { waiting, held: VecDeque::new(), until: now + DRAIN_LIMIT });
+        self.drain = Some(Drain { waiting, held: VecDeque::new(), since: now, until: now + DRAIN_LIMIT });
     }
 
     /// The old shards that still have to be asked for a heartbeat.

@@ -47,6 +47,8 @@ impl Window {
 #[derive(Clone, Debug)]
 pub struct Budget {
     sends: Window,
+    /// How many heartbeats are due in [`Budget::WINDOW`].
+    beats: usize,
     presences: Window,
     /// When all members of a guild may be asked for again.
     members: BTreeMap<GuildId, Timestamp>,
@@ -67,7 +69,8 @@ impl Budget {
     /// Messages of any kind per [`Budget::WINDOW`] and connection, heartbeats included; Discord closes with 4008
     /// at the next (discord-api-docs, Gateway, Rate Limiting).
     pub const LIMIT: usize = 120;
-    /// Messages kept back for heartbeats, asked ones included, and for Identify or Resume.
+    /// Messages kept back for heartbeats, asked ones included, and for Identify or Resume; more where heartbeats
+    /// come so often that they need it.
     pub const RESERVE: usize = 6;
     /// The time in which [`Budget::LIMIT`] messages may be sent, and a second against clocks that differ.
     pub const WINDOW: Duration = Duration::from_secs(61);
@@ -82,6 +85,7 @@ impl Budget {
     pub(crate) const fn new() -> Self {
         Self {
             sends: Window::new(Self::LIMIT, Self::WINDOW),
+            beats: 0,
             presences: Window::new(Self::PRESENCE_LIMIT, Self::PRESENCE_WINDOW),
             members: BTreeMap::new(),
         }
@@ -90,7 +94,7 @@ impl Budget {
     /// How many commands may be sent now, of those that have no limit of their own.
     #[must_use]
     pub fn available(&self, now: Timestamp) -> usize {
-        self.sends.available(now).saturating_sub(Self::RESERVE)
+        self.sends.available(now).saturating_sub(self.reserve())
     }
 
     /// How many presence updates may be sent now, as far as their own limit goes.
@@ -105,14 +109,24 @@ impl Budget {
         self.members.get(&guild).copied().filter(|&at| at > now)
     }
 
-    /// Whether even the reserve is used up, so that not even a heartbeat may be sent.
+    /// Whether so much of the reserve is used up that only the heartbeats which are due may be sent.
     pub(crate) fn exhausted(&self, now: Timestamp) -> bool {
-        self.sends.available(now) == 0
+        self.sends.available(now) <= self.beats
+    }
+
+    /// Keeps enough back for heartbeats of this interval.
+    pub(crate) fn keep_for_beats(&mut self, interval: Duration) {
+        let beats = Self::WINDOW.as_nanos().div_ceil(interval.as_nanos().max(1));
+        self.beats = usize::try_from(beats).map_or(Self::LIMIT, |beats| beats.min(Self::LIMIT));
+    }
+
+    fn reserve(&self) -> usize {
+        Self::RESERVE.max(self.beats + ASKED)
     }
 
     /// When a command of this lane may be sent; `None` for now.
     pub(crate) fn next(&self, now: Timestamp, lane: Lane) -> Option<Timestamp> {
-        let sends = if self.available(now) > 0 { None } else { self.sends.next(Self::RESERVE) };
+        let sends = if self.available(now) > 0 { None } else { self.sends.next(self.reserve()) };
         let own = match lane {
             Lane::General => None,
             Lane::Presence if self.presences.available(now) > 0 => None,
@@ -141,8 +155,13 @@ impl Budget {
     /// A new connection: the limit of sends starts afresh, the others are the bot's.
     pub(crate) fn reconnect(&mut self) {
         self.sends = Window::new(Self::LIMIT, Self::WINDOW);
+        self.beats = 0;
     }
 }
+
+/// Messages kept back for what is sent beside the heartbeats that are due: Identify or Resume, and heartbeats that
+/// were asked for.
+const ASKED: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -170,6 +189,20 @@ mod tests {
         assert!(budget.exhausted(later));
         budget.reconnect();
         assert_eq!(budget.available(later), free);
+    }
+
+    #[test]
+    fn heartbeats_that_come_often_have_a_larger_reserve() {
+        let mut budget = Budget::new();
+        budget.keep_for_beats(Duration::from_secs(1));
+        assert_eq!(budget.available(START), Budget::LIMIT - 61 - ASKED);
+        while !budget.exhausted(START) {
+            budget.spend(START, Lane::General);
+        }
+        // All beats of the next minute still fit.
+        assert_eq!(budget.sends.available(START), 61);
+        budget.reconnect();
+        assert_eq!(budget.available(START), Budget::LIMIT - Budget::RESERVE);
     }
 
     #[test]

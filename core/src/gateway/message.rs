@@ -75,9 +75,9 @@ fn scan(message: &[u8]) -> Option<Head> {
     let rest = message.strip_prefix(br#"{"t":"#)?;
     let (name, rest) = match rest.strip_prefix(b"\"") {
         Some(rest) => {
-            let end = rest.iter().position(|&byte| !is_plain(byte))?;
+            let end = rest.iter().position(|&byte| byte == b'"')?;
             let (name, rest) = rest.split_at(end);
-            (Some(EventName::from_bytes(name)?), rest.strip_prefix(br#"","s":"#)?)
+            (Some(read_name(name)?), rest.strip_prefix(br#"","s":"#)?)
         }
         None => (None, rest.strip_prefix(br#"null,"s":"#)?),
     };
@@ -96,20 +96,25 @@ fn scan(message: &[u8]) -> Option<Head> {
     (fits && last == b'}').then_some(Head { op, seq, name, data: message.len() - data.len() })
 }
 
-/// Whether this byte stands for itself in a string, and may be part of a name.
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+/// A name without escapes.
+fn read_name(name: &[u8]) -> Option<EventName> {
+    let name = EventName::from_bytes(name)?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (name.index().is_some() || name.as_str().bytes().all(is_plain)).then_some(name)
 }
 
 /// A number in JSON's form, of at most 19 digits: what has more may not fit.
 fn number(text: &[u8]) -> Option<(u64, &[u8])> {
-    let digits = text.iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at(digits);
-    match digits {
-        [] | [b'0', _, ..] => None,
-        digits if digits.len() > 19 => None,
-        digits => Some((digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')), rest)),
+    let (mut number, mut digits) = (0, 0);
+    while let Some(digit) = text.get(digits).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
+        if digits == 19 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+        digits += 1;
     }
+    let leads_with_zero = digits > 1 && text[0] == b'0';
+    (digits > 0 && !leads_with_zero).then(|| (number, &text[digits..]))
 }
 
 #[cfg(test)]

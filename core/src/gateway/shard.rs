@@ -294,7 +294,11 @@ impl Shard {
         match self.phase {
             Phase::Stopped => {}
             Phase::Waiting { .. } | Phase::Queued if keep_session => {}
-            Phase::Waiting { .. } | Phase::Queued => self.lose_session(),
+            Phase::Waiting { until } => {
+                self.lose_session();
+                self.phase = Phase::Waiting { until: until.max(self.may_identify_at()) };
+            }
+            Phase::Queued => self.lose_session(),
             _ => self.disconnect(Disconnect::ByUser, action, Some(Duration::ZERO)),
         }
     }

@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use crate::envelope::DecodeError;
+use crate::envelope::{self, DecodeError};
 use crate::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use super::channel::Channel;
@@ -15,7 +15,6 @@ use super::guild::{Guild, Presence, Role, VoiceState};
 use super::integration::Interaction;
 use super::message::{Emoji, Message};
 use super::open::ReactionType;
-use super::raw;
 use super::table::{Preview, objects};
 use super::user::{Member, User};
 
@@ -127,8 +126,8 @@ macro_rules! typed {
             /// payload can still be parsed as an [`Object`].
             pub fn parse(name: &str, data: &[u8]) -> Result<Self, DecodeError> {
                 match name {
-                    $($name => decode(data, $name).map(Self::$variant),)*
-                    _ => decode(data, "event").map(Self::Other),
+                    $($name => envelope::parse(data, $name).map(Self::$variant),)*
+                    _ => envelope::parse(data, "event").map(Self::Other),
                 }
             }
 
@@ -189,14 +188,6 @@ typed! {
     "TYPING_START" TypingStart Box<TypingStart>, "a user began to type.";
     "USER_UPDATE" UserUpdate Box<User>, "our own user was changed.";
     "VOICE_STATE_UPDATE" VoiceStateUpdate Box<VoiceState>, "a user joined, left or moved between voice channels.";
-}
-
-fn decode<'a, T: Deserialize<'a>>(data: &'a [u8], what: &'static str) -> Result<T, DecodeError> {
-    match core::str::from_utf8(data) {
-        // One check of the whole is cheaper than one of each string.
-        Ok(text) => raw::parse(text, what),
-        Err(_) => serde_json::from_slice(data).map_err(|error| DecodeError::new(what, &error)),
-    }
 }
 
 impl fmt::Debug for MessageDelete {

@@ -14,7 +14,7 @@ use crate::gateway::session::Session;
 use crate::gateway::shard::{Identifies, Shard};
 use crate::heart::Beat;
 use crate::machine::{CloseFrame, Closed, Output, is_web_socket_url};
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 
 impl Shard {
     /// Connects; first waits for its turn where a session is to be started.
@@ -106,6 +106,11 @@ impl Shard {
         }
     }
 
+    /// When this shard may identify again, as far as its own identifies go.
+    pub(super) fn may_identify_at(&self) -> Timestamp {
+        self.identified.map_or(Timestamp::ZERO, |identified| identified + IDENTIFY_SPACING)
+    }
+
     pub(super) fn lose_session(&mut self) {
         if self.session.take().is_some() {
             self.gap = true;
@@ -130,13 +135,15 @@ impl Shard {
         self.granted = false;
         let failures = self.attempt.max(self.flaps.saturating_sub(1));
         let mut retry_in = wait.unwrap_or_else(|| backoff::delay(failures, &mut self.entropy));
-        self.attempt = self.attempt.saturating_add(1);
+        if reason != Disconnect::ByUser {
+            self.attempt = self.attempt.saturating_add(1);
+        }
         if self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
             self.end(Stopped::GaveUp { reason: Box::new(reason) }, END_SESSION);
             return;
         }
-        if let Some(identified) = self.identified.filter(|_| self.session.is_none()) {
-            retry_in = retry_in.max((identified + IDENTIFY_SPACING).since(self.now));
+        if self.session.is_none() {
+            retry_in = retry_in.max(self.may_identify_at().since(self.now));
         }
         self.phase = Phase::Waiting { until: self.now + retry_in };
         let resumable = self.session.is_some();

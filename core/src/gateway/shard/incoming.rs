@@ -87,7 +87,8 @@ impl Shard {
         if !matches!(self.phase, Phase::Greeting { .. }) {
             return;
         }
-        let interval = interval(hello.heartbeat_interval);
+        let interval = interval(hello.heartbeat_interval).max(LEAST_INTERVAL);
+        self.outgoing.budget.keep_for_beats(interval);
         self.heart = Some(Heart::start(self.now, interval, 1, &mut self.entropy));
         let until = self.now + SESSION_LIMIT;
         let token = self.config.token.expose();
@@ -120,7 +121,12 @@ impl Shard {
 
     fn on_dispatch(&mut self, message: Message) -> Result<(), DecodeError> {
         let name = message.name.clone().unwrap_or_else(|| EventName::from(""));
-        let seq = message.seq.unwrap_or_default();
+        let mut seq = message.seq.unwrap_or_default();
+        let is_resumed = name == EventName::Resumed && matches!(self.phase, Phase::Resuming { .. });
+        if is_resumed && (seq < self.received || seq - self.received > MAX_GAP) {
+            // It says that all is there, whatever its own number is.
+            seq = self.received;
+        }
         if name == EventName::Ready && matches!(self.phase, Phase::Identifying { .. }) {
             let ready: Ready = envelope::parse(&message.data, "READY")?;
             self.begin_session(ready, seq);
@@ -128,12 +134,12 @@ impl Shard {
             && matches!(self.phase, Phase::Ready { .. } | Phase::Resuming { .. })
             && seq.saturating_sub(self.received) <= MAX_GAP
         {
-            if seq <= self.received {
+            if seq <= self.received && !is_resumed {
                 self.counters.repeated += 1;
                 return Ok(());
             }
             // The peer chooses the numbers.
-            self.counters.gaps = self.counters.gaps.saturating_add(seq - self.received - 1);
+            self.counters.gaps = self.counters.gaps.saturating_add((seq - self.received).saturating_sub(1));
             self.received = seq;
         } else {
             // No session yet: nothing but READY can be meant. Or a number that, if it were believed, would make
@@ -223,6 +229,8 @@ impl Shard {
     }
 }
 
+/// A shorter interval is a broken server's: such heartbeats alone would come near to the limit of what may be sent.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 /// How long Discord may take to say Hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(20);
 /// How long Discord may take to answer Identify or Resume, counted from its last message.
