@@ -44,7 +44,7 @@ use crate::outbox::Outbox;
 use crate::rest::{Api, GatewayBot};
 use crate::time::{Duration, Timestamp, soonest};
 
-use handover::Handover;
+use handover::{Echo, Handover, Waiting};
 
 /// The number of the cluster's own scope; its shards have those above. Below is room for a composition.
 pub(crate) const SCOPE: u32 = 1 << 31;
@@ -106,6 +106,8 @@ pub struct Cluster {
     /// The shards whose dispatches the user gets.
     current: BTreeMap<ShardId, u32>,
     handover: Option<Handover>,
+    /// After a change of shards, until the new ones have caught up.
+    echo: Option<Echo>,
     /// A wish to reshard that waits for `/gateway/bot`.
     wish: Option<Shards>,
     line: VecDeque<u32>,
@@ -158,6 +160,7 @@ impl Cluster {
             members: BTreeMap::new(),
             current: BTreeMap::new(),
             handover: None,
+            echo: None,
             wish: None,
             line: VecDeque::new(),
             deadlines: BTreeSet::new(),
@@ -549,6 +552,7 @@ impl Cluster {
             }
             _ => None,
         };
+        let event = if self.echo.is_some() { self.drop_echo(scope, event)? } else { event };
         let event = if self.handover.is_some() { self.hand_over(scope, event)? } else { event };
         match fatal {
             Some(reason) => {
@@ -629,7 +633,12 @@ impl Cluster {
             match event {
                 gateway::Event::Dispatch(dispatch) => {
                     let before = handover.ready(now);
+                    let receipt = Some(dispatch.receipt()).filter(|_| !handover.is_draining());
                     handover.incoming(now, scope, dispatch);
+                    if let (Some(receipt), Some(member)) = (receipt, self.members.get_mut(&scope)) {
+                        // Nobody else will.
+                        member.shard.ack(receipt);
+                    }
                     let (ready, total) = (handover.ready(now), handover.total());
                     if ready != before {
                         self.out.event(Event::Resharding { ready, total });
@@ -640,18 +649,53 @@ impl Cluster {
                         self.abort_handover(reason);
                     }
                 }
+                gateway::Event::Disconnected { resumable: false, .. } => handover.lost(scope),
                 _ => {}
             }
             return None;
         }
-        match &event {
-            gateway::Event::Dispatch(dispatch) => handover.outgoing(now, dispatch),
-            gateway::Event::HeartbeatAcknowledged { .. } => handover.acknowledged(scope),
-            gateway::Event::Disconnected { .. } => handover.disconnected(scope),
-            gateway::Event::Stopped { .. } => handover.gone(scope),
-            _ => {}
+        if let gateway::Event::Dispatch(dispatch) = &event {
+            handover.outgoing(now, dispatch);
+        } else if let Some(waiting) = handover.waiting() {
+            follow(waiting, scope, &event);
         }
         Some(event)
+    }
+
+    /// Drops what a shard that lags tells after a change of shards, if it was told before.
+    fn drop_echo(&mut self, scope: u32, event: gateway::Event) -> Option<gateway::Event> {
+        let Some(echo) = self.echo.as_mut().filter(|echo| echo.waiting.contains(scope)) else {
+            return Some(event);
+        };
+        match &event {
+            gateway::Event::Dispatch(dispatch) if echo.contains(dispatch) => return None,
+            // A new session tells nothing old.
+            gateway::Event::Disconnected { resumable: false, .. } => echo.waiting.gone(scope),
+            _ => follow(&mut echo.waiting, scope, &event),
+        }
+        if echo.waiting.is_over() {
+            self.echo = None;
+        }
+        Some(event)
+    }
+
+    /// Asks for the heartbeats that are waited for, where that can be done now.
+    fn ask_heartbeats(&mut self) {
+        let draining = self.handover.as_mut().and_then(Handover::waiting);
+        for waiting in draining.into_iter().chain(self.echo.as_mut().map(|echo| &mut echo.waiting)) {
+            for scope in waiting.to_ask() {
+                let Some(member) = self.members.get_mut(&scope) else {
+                    waiting.gone(scope);
+                    continue;
+                };
+                if member.shard.probe(self.now) {
+                    waiting.asked(scope);
+                    if !core::mem::replace(&mut member.stirred, true) {
+                        self.line.push_back(scope);
+                    }
+                }
+            }
+        }
     }
 
     fn abort_handover(&mut self, reason: gateway::Stopped) {
@@ -675,18 +719,8 @@ impl Cluster {
             }
             handover.drain(self.now, self.current.values().copied());
         }
-        for scope in handover.to_ask() {
-            let Some(member) = self.members.get_mut(&scope) else {
-                handover.gone(scope);
-                continue;
-            };
-            if member.shard.probe(self.now) {
-                handover.asked(scope);
-                if !core::mem::replace(&mut member.stirred, true) {
-                    self.line.push_back(scope);
-                }
-            }
-        }
+        self.ask_heartbeats();
+        let Some(handover) = &self.handover else { return };
         if let Some(gap) = handover.is_over(self.now) {
             self.finish_handover(gap);
         }
@@ -703,7 +737,9 @@ impl Cluster {
         }
         self.count = to;
         self.out.event(Event::Resharded { from, to, gap });
-        for (scope, dispatch) in handover.finish() {
+        let (news, echo) = handover.finish();
+        self.echo = Some(echo);
+        for (scope, dispatch) in news {
             if let Some(member) = self.members.get(&scope) {
                 let id = member.shard.id();
                 self.out.event(Event::Shard(id, gateway::Event::Dispatch(dispatch)));
@@ -772,6 +808,16 @@ impl fmt::Display for Cluster {
     }
 }
 
+/// Notes what an event says of a heartbeat that is waited for.
+fn follow(waiting: &mut Waiting, scope: u32, event: &gateway::Event) {
+    match event {
+        gateway::Event::HeartbeatAcknowledged { .. } => waiting.acknowledged(scope),
+        gateway::Event::Disconnected { .. } => waiting.disconnected(scope),
+        gateway::Event::Stopped { .. } => waiting.gone(scope),
+        _ => {}
+    }
+}
+
 impl Machine for Cluster {
     type Event = Event;
 
@@ -826,6 +872,9 @@ impl Machine for Cluster {
             }
             let mut deadline = self.drain_queue();
             self.advance_handover();
+            if self.echo.is_some() && self.phase == Phase::Running {
+                self.ask_heartbeats();
+            }
             self.ask_if_due();
             if !self.line.is_empty() || !self.out.is_empty() {
                 continue;

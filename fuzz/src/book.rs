@@ -8,7 +8,7 @@ use sanscord::machine::{
 };
 use sanscord::voice::discovery;
 
-use crate::message::discovered;
+use crate::message::{NONCE, discovered};
 use crate::step::Step;
 
 /// What an input is to a driver: it hands datagrams in another way.
@@ -30,6 +30,8 @@ pub struct Book {
     files: Vec<FileId>,
     closing: Vec<FileId>,
     probes: BTreeMap<SocketId, u32>,
+    /// The nonce of the last request for members.
+    nonce: Option<String>,
     /// What was appended to each file, if that is to be kept.
     pub written: Option<BTreeMap<FileId, Vec<u8>>>,
 }
@@ -63,7 +65,8 @@ impl Book {
                 self.files.retain(|open| open != file);
                 self.closing.push(*file);
             }
-            Output::SendFrame(..) | Output::Event(_) | Output::Wait(_) => {}
+            Output::SendFrame(_, frame) => self.nonce = nonce(frame).or(self.nonce.take()),
+            Output::Event(_) | Output::Wait(_) => {}
         }
     }
 
@@ -84,6 +87,16 @@ impl Book {
                 self.closing.retain(|open| open != file);
             }
         }
+    }
+
+    /// The message with the nonce of the last request for members, where one belongs.
+    #[must_use]
+    pub fn answer(&self, message: Vec<u8>) -> Vec<u8> {
+        let Some(nonce) = &self.nonce else { return message };
+        let at = message.windows(NONCE.len()).position(|part| part == NONCE.as_bytes());
+        at.map_or(message.clone(), |at| {
+            [&message[..at], nonce.as_bytes(), &message[at + NONCE.len()..]].concat()
+        })
     }
 
     fn forget(&mut self, socket: SocketId) {
@@ -115,7 +128,7 @@ impl Book {
             Step::Opened(socket) => pick(&self.opening, *socket).map(|(socket, _)| Input::Opened(socket)),
             Step::Text(socket, data) => frame(*socket, Frame::Text, data.clone()),
             Step::Binary(socket, data) => frame(*socket, Frame::Binary, data.clone()),
-            Step::Gateway(socket, message) => frame(*socket, Frame::Text, message.gateway()),
+            Step::Gateway(socket, message) => frame(*socket, Frame::Text, self.answer(message.gateway())),
             Step::Voice(socket, message) => frame(*socket, Frame::Text, message.voice()),
             Step::Closed(socket, code) => closed(*socket, Closed::ByPeer(Some(CloseFrame::new(*code)))),
             Step::Gone(socket, 1) => {
@@ -189,6 +202,13 @@ impl Book {
             },
         })
     }
+}
+
+/// The nonce in a request for members.
+fn nonce(frame: &Frame) -> Option<String> {
+    let Frame::Text(text) = frame else { return None };
+    let (_, rest) = str::from_utf8(text).ok()?.split_once("\"nonce\":\"")?;
+    rest.split_once('"').map(|(nonce, _)| nonce.into())
 }
 
 fn pick<T: Copy>(list: &[T], number: u8) -> Option<T> {

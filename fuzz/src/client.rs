@@ -2,11 +2,12 @@
 
 use arbitrary::Unstructured;
 use sanscord::client::{Client, Config};
-use sanscord::gateway::opcode::OpCode;
+use sanscord::gateway::Compression;
 use sanscord::id::GuildId;
 use sanscord::secret::Token;
 
 use crate::drive::Drive;
+use crate::gateway::command;
 use crate::message::{GUILD, channel};
 use crate::step::{Step, steps};
 
@@ -17,7 +18,8 @@ pub const SEED: [u8; 32] = [3; 32];
 #[must_use]
 pub fn machine(attempts: Option<u32>) -> Client {
     let mut config = Config::new(Token::new("token"));
-    config.attempts = attempts;
+    config.gateway.attempts = attempts;
+    config.gateway.compression = Compression::None;
     Client::new(config, SEED)
 }
 
@@ -41,7 +43,7 @@ pub fn drive(data: &[u8]) -> Drive<Client> {
                 1 => client.leave(now, GUILD),
                 2 => client.record(now, GUILD, "calls"),
                 3 => client.stop_recording(now, GUILD),
-                4 => drop(client.command(now, OpCode::PresenceUpdate, &on)),
+                4 => drop(client.send(now, &command(what / 6, on))),
                 _ => client.stop(now),
             });
         }

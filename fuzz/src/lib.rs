@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`step`] | what may happen to a machine, as bytes |
 //! | [`message`] | messages that are nearly what Discord sends |
+//! | [`pack`] | messages as they are compressed |
 //! | [`book`] | the names that a machine has in use |
 //! | [`drive`] | a driver that obeys a machine and checks each of its outputs |
 //! | the others | one target each |
@@ -12,12 +13,17 @@
 pub mod book;
 pub mod call;
 pub mod client;
+pub mod cluster;
 mod decrypt;
 mod discovery;
 pub mod drive;
 mod envelope;
 pub mod gateway;
+mod gateway_message;
+pub mod inflate;
 pub mod message;
+mod objects;
+pub mod pack;
 mod recorder;
 mod rest_error;
 mod rtp;
@@ -25,10 +31,14 @@ pub mod step;
 
 pub use call::call;
 pub use client::client;
+pub use cluster::cluster;
 pub use decrypt::decrypt;
 pub use discovery::discovery;
 pub use envelope::envelope;
 pub use gateway::gateway;
+pub use gateway_message::message;
+pub use inflate::inflate;
+pub use objects::objects;
 pub use recorder::recorder;
 pub use rest_error::rest_error;
 pub use rtp::rtp;
@@ -40,10 +50,14 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("call", call),
     ("client", client),
+    ("cluster", cluster),
     ("decrypt", decrypt),
     ("discovery", discovery),
     ("envelope", envelope),
     ("gateway", gateway),
+    ("inflate", inflate),
+    ("message", message),
+    ("objects", objects),
     ("recorder", recorder),
     ("rest_error", rest_error),
     ("rtp", rtp),

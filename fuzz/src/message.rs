@@ -83,7 +83,7 @@ impl<'a> Arbitrary<'a> for Message {
 }
 
 /// Messages of the main gateway, by [`Message::kind`].
-pub const GATEWAY: [&str; 12] = [
+pub const GATEWAY: [&str; 16] = [
     "Hello",
     "READY",
     "RESUMED",
@@ -95,8 +95,20 @@ pub const GATEWAY: [&str; 12] = [
     "VOICE_STATE_UPDATE",
     "VOICE_SERVER_UPDATE",
     "VOICE_SERVER_UPDATE without an endpoint",
+    "READY with guilds",
+    "GUILD_CREATE",
+    "GUILD_MEMBERS_CHUNK",
+    "RATE_LIMITED",
     "unknown",
 ];
+
+/// Stands in a message for the nonce of the last request for members.
+pub const NONCE: &str = "0000nonce0000";
+
+/// A guild of those that READY may name.
+const fn guild(number: u64) -> GuildId {
+    GuildId(GUILD.0 + (number << 22))
+}
 
 fn gateway(kind: u8, number: u64) -> Value {
     let dispatch = |t: &str, d: Value| json!({"t": t, "s": number & 0xFFFF, "op": 0, "d": d});
@@ -129,6 +141,30 @@ fn gateway(kind: u8, number: u64) -> Value {
         }
         "VOICE_SERVER_UPDATE without an endpoint" => {
             dispatch("VOICE_SERVER_UPDATE", json!({"token": "a", "guild_id": GUILD, "endpoint": null}))
+        }
+        "READY with guilds" => {
+            let guilds: Vec<Value> = (0..u64::from(choice & 7))
+                .map(|number| json!({"id": guild(number), "unavailable": true}))
+                .collect();
+            let ready = json!({"v": 10, "session_id": "cd", "user": {"id": BOT}, "guilds": guilds,
+                "resume_gateway_url": "wss://gateway-us.discord.gg"});
+            dispatch("READY", ready)
+        }
+        "GUILD_CREATE" => {
+            dispatch("GUILD_CREATE", json!({"id": guild(u64::from(choice & 7)), "name": "a", "channels": []}))
+        }
+        "GUILD_MEMBERS_CHUNK" => {
+            let members = [json!({"user": {"id": UserId(5)}})];
+            let (index, count) = (number >> 16 & 0xFF, number >> 24);
+            let chunk = json!({"guild_id": GUILD, "members": members, "chunk_index": index,
+                "chunk_count": count, "nonce": NONCE});
+            dispatch("GUILD_MEMBERS_CHUNK", chunk)
+        }
+        "RATE_LIMITED" => {
+            let nonce = (choice & 1 == 1).then_some(NONCE);
+            let limited = json!({"opcode": 8, "retry_after": (number >> 17) as f64 / 4.0,
+                "meta": {"guild_id": GUILD, "nonce": nonce}});
+            dispatch("RATE_LIMITED", limited)
         }
         _ => json!({"op": number, "d": [number]}),
     }

@@ -6,10 +6,11 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use sanscord::gateway;
+use sanscord::gateway::Event;
+use sanscord::gateway::phase::Phase;
 use sanscord::voice;
 use sanscord_fuzz::message::GUILD;
-use sanscord_fuzz::{TARGETS, call, client, gateway as shard};
+use sanscord_fuzz::{TARGETS, call, client, cluster, gateway as shard};
 
 /// The most that all corpora may take, in bytes: they are part of the repository.
 const MAX_BYTES: u64 = 200 * 1024;
@@ -82,8 +83,22 @@ fn seed(target: &str, name: &str) -> Vec<u8> {
 #[test]
 fn seeds_lead_where_they_should() {
     let shard = shard::drive(&seed("gateway", "close_and_resume")).machine;
-    assert!(matches!(shard.phase(), gateway::phase::Phase::Ready { .. }), "{:?}", shard.phase());
+    assert!(matches!(shard.phase(), Phase::Ready { .. }), "{:?}", shard.phase());
     assert_eq!(shard.counters().resumes, 1);
+
+    for name in ["messages_of_their_own_zlib_streams", "a_zlib_stream", "a_zstd_stream"] {
+        let shard = shard::drive(&seed("gateway", name)).machine;
+        assert_eq!((shard.counters().dispatches, shard.counters().resumes), (4, 1), "{name}");
+    }
+    let members = shard::drive(&seed("gateway", "members_come_in_chunks"));
+    let whole = |event: &Event| matches!(event, Event::Members { result: Ok(_), .. });
+    assert!(members.events.iter().any(whole), "{:?}", members.events);
+
+    for (name, count) in [("two_shards", 2), ("resharded", 3), ("another_process_goes_on", 2)] {
+        let cluster = cluster::drive(&seed("cluster", name)).machine;
+        assert_eq!(cluster.count(), count, "{name}");
+        assert!(cluster.shards().all(|shard| matches!(shard.phase(), Phase::Ready { .. })), "{name}");
+    }
 
     for name in ["speaker_known_before_the_packets", "packets_before_the_speaker", "resumed"] {
         let call = call::drive(&seed("call", name)).machine;

@@ -28,7 +28,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         network = network.trust_pem_file(pem)?;
     }
     let mut config = Config::new(Token::new(options.token.as_deref().unwrap_or_default()));
-    config.attempts = Some(5);
+    config.gateway.attempts = Some(5);
     if let Some(base) = &options.api_base {
         config.api_base = base.as_str().into();
     }

@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 use sanscord::machine::{Audio, CloseFrame, Closed, FileReport, Frame, Input, Machine, Output, SocketId};
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
-use sanscord_host::{Network, SetupError};
+use sanscord_host::{Network, SetupError, log};
 use tracing::{debug, trace};
 use tungstenite::WebSocket;
 
@@ -215,7 +215,10 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                 }
                 Output::Append(file, data) => self.write(file, Step::Append(data)),
                 Output::CloseFile(file) => self.write(file, Step::Close),
-                Output::Event(event) => self.events.push(event),
+                Output::Event(event) => {
+                    log::event::<M>(&event);
+                    self.events.push(event);
+                }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

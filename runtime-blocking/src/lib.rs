@@ -9,6 +9,9 @@
 //! Besides that one thread, a connection that is being made, a name lookup and an HTTP request each take one for as
 //! long as they last, and files are written by one more.
 //!
+//! Sessions outlive the process: [`state::save`] writes what a suspended cluster leaves, [`state::load`] reads it for
+//! the next. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.
+//!
 //! A program that wants its files complete and its goodbyes said waits for the end of the [`Events`] before it exits:
 //! that comes when all of that is done.
 //!
@@ -20,6 +23,7 @@
 //! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
 //! | HTTP requests at once | 32 | more wait for their turn; their deadline runs |
+//! | WebSockets being opened at once | as many threads as the system gives | `Closed::Refused` |
 //! | appends waiting to be written | 1,024 | the driver waits for the disk |
 //! | closing a WebSocket | 2 s | it is cut |
 //! | ending, with sends and files under way | 5 s | what is not done is left |
@@ -38,7 +42,7 @@ use sanscord::machine::{Audio, Machine};
 
 pub use events::{Events, NextError};
 pub use handle::Handle;
-pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed};
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed, state};
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.
 ///

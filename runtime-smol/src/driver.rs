@@ -22,7 +22,7 @@ use sanscord::machine::{
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
 use sanscord_host::events::{Events, Queue};
-use sanscord_host::{Network, SetupError};
+use sanscord_host::{Network, SetupError, log};
 use smol::channel::{Receiver, bounded, unbounded};
 use smol::{Executor, Task, Timer};
 use tracing::{debug, trace};
@@ -192,7 +192,10 @@ impl<M: Machine> Driver<M> {
                 }
                 Output::Append(file, data) => self.write(file, Step::Append(data)),
                 Output::CloseFile(file) => self.write(file, Step::Close),
-                Output::Event(event) => self.events.push(event),
+                Output::Event(event) => {
+                    log::event::<M>(&event);
+                    self.events.push(event);
+                }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;
                     return;

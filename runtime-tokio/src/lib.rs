@@ -9,6 +9,9 @@
 //! Each WebSocket has a task of its own; UDP sockets are read by the driver itself, so that datagrams are decrypted
 //! where they lie. Files are written by a thread of the blocking pool.
 //!
+//! Sessions outlive the process: [`state::save`] writes what a suspended cluster leaves, [`state::load`] reads it for
+//! the next. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.
+//!
 //! A program that wants its files complete and its goodbyes said waits for the end of the [`Events`] before it exits:
 //! that comes when all of that is done.
 //!
@@ -38,7 +41,7 @@ use sanscord::machine::{Audio, Machine};
 pub use driver::{Driver, Started};
 pub use handle::Handle;
 pub use sanscord_host::events::Events;
-pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed};
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed, state};
 
 /// A driver for this machine, the way to it, and what it tells; audio that it decrypts is discarded.
 ///

@@ -22,16 +22,39 @@ pub struct Config {
     pub bot: UserId,
     /// The bot's name.
     pub bot_name: String,
-    /// The one guild.
+    /// The main guild, the only one with voice channels and speakers.
     pub guild: GuildId,
-    /// Its name.
+    /// Other guilds that the bot is in, each with a text channel. What stands here twice counts once.
+    pub more_guilds: Vec<GuildId>,
+    /// How many members each guild has beside the bot and the speakers. They are made up from their index.
+    pub members: u32,
+    /// The most members in one `GUILD_MEMBERS_CHUNK`; Discord's and the highest is 1,000.
+    pub chunk_size: usize,
+    /// The main guild's name.
     pub guild_name: String,
-    /// Its one text channel.
+    /// The main guild's one text channel.
     pub text_channel: (ChannelId, String),
-    /// Its voice channels.
+    /// The main guild's voice channels.
     pub voice_channels: Vec<(ChannelId, String)>,
-    /// How many Identifies are allowed at once.
+    /// How many shards `/gateway/bot` recommends.
+    pub shards: u32,
+    /// The fewest shards that are let in: close code 4011.
+    pub min_shards: u32,
+    /// How many Identifies are allowed at once: one in 5 s for each `shard_id % max_concurrency`.
     pub max_concurrency: u32,
+    /// How many Identifies a day allows. One more is the last: the token is reset, and nothing works again.
+    pub identify_total: u32,
+    /// How many of them remain at first.
+    pub identify_remaining: u32,
+    /// How long after the origin of the clock they are all there again; from then on every 24 hours.
+    pub identify_reset_after: Duration,
+    /// Whether clients may ask for a compressed stream, or for compressed payloads. If not, streams are
+    /// refused with HTTP status 400, and payloads come as they are.
+    pub compression: bool,
+    /// The window of zlib streams, as a power of two from 9 to 15. Small ones save memory.
+    pub zlib_window: u8,
+    /// The window of zstd streams, as a power of two from 10 to 18.
+    pub zstd_window: u8,
     /// The gateway's heartbeat interval. Discord's is 41.25 s.
     pub heartbeat_interval: Duration,
     /// The voice gateway's heartbeat interval. Discord's is 13.75 s.
@@ -42,9 +65,15 @@ pub struct Config {
     pub voice_resume_window: Duration,
     /// How many dispatches a session keeps for its replay. If more were missed, it cannot be resumed.
     pub replay_limit: usize,
+    /// The time between two dispatches of a replay.
+    pub replay_pace: Duration,
+    /// Whether heartbeats and resumes may name a dispatch older than the newest that arrived, as clients do that
+    /// acknowledge what they have handled.
+    pub acknowledge_late: bool,
     /// Intents that the bot may not have: close code 4014.
     pub disallowed_intents: u64,
-    /// How often somebody writes a message with a rising number, if ever; to clients that are cut off, too.
+    /// How often somebody writes a message in each guild, if ever, to clients that are cut off, too. Each guild
+    /// counts its messages from 1. The guilds take turns, beginning with the main one.
     pub chatter: Option<Duration>,
     /// The encryption modes that Ready offers, in this order. Of all that may stand here, only the two
     /// `rtpsize` modes work.
@@ -86,18 +115,31 @@ impl Config {
             bot: UserId(1_104_694_319_306_248_192),
             bot_name: "recorder".into(),
             guild: GuildId(1_099_511_627_776_000_001),
+            more_guilds: Vec::new(),
+            members: 3,
+            chunk_size: 1_000,
             guild_name: "Sanscord".into(),
             text_channel: (ChannelId(1_099_511_627_776_000_010), "general".into()),
             voice_channels: vec![
                 (ChannelId(1_099_511_627_776_000_020), "Lounge".into()),
                 (ChannelId(1_099_511_627_776_000_021), "Quiet corner".into()),
             ],
+            shards: 1,
+            min_shards: 1,
             max_concurrency: 1,
+            identify_total: 1_000,
+            identify_remaining: 1_000,
+            identify_reset_after: Duration::from_secs(14_400),
+            compression: true,
+            zlib_window: 12,
+            zstd_window: 12,
             heartbeat_interval: Duration::from_millis(41_250),
             voice_heartbeat_interval: Duration::from_millis(13_750),
             resume_window: Duration::from_secs(180),
             voice_resume_window: Duration::from_secs(60),
             replay_limit: 1_000,
+            replay_pace: Duration::ZERO,
+            acknowledge_late: false,
             disallowed_intents: 0,
             chatter: None,
             modes: vec!["aead_aes256_gcm_rtpsize".into(), "aead_xchacha20_poly1305_rtpsize".into()],

@@ -10,6 +10,7 @@ use sanscord::machine::{CloseFrame, Frame, Response};
 use sanscord::time::{Duration, Timestamp};
 
 use crate::config::Config;
+use crate::gateway::identifies::Identifies;
 use crate::server::{ConnectionId, ExchangeId, ServerOutput, Service};
 use crate::violation::{Rule, Violation};
 
@@ -19,8 +20,18 @@ use crate::violation::{Rule, Violation};
 pub struct Report {
     /// Gateway upgrades asked for.
     pub gateway_upgrades: u64,
+    /// Gateway upgrades that asked for a zlib stream.
+    pub zlib_upgrades: u64,
+    /// Gateway upgrades that asked for a zstd stream.
+    pub zstd_upgrades: u64,
     /// Identifies that were answered with READY.
     pub identifies: u64,
+    /// The same for each shard, as `[number, count]`; the first 4,096.
+    pub shard_identifies: BTreeMap<[u32; 2], u64>,
+    /// Identifies that count towards the day's limit, whatever their answer was.
+    pub identifies_spent: u64,
+    /// Sessions declared invalid, by op 9 with `false`.
+    pub invalid_sessions: u64,
     /// Resumes that were answered with RESUMED.
     pub resumes: u64,
     /// Gateway heartbeats.
@@ -29,8 +40,18 @@ pub struct Report {
     pub dispatches: u64,
     /// Dispatches sent again after a Resume.
     pub replayed: u64,
-    /// The number of the last chatter message, 0 before the first.
+    /// Chatter messages, of all guilds together.
     pub chatter: u64,
+    /// Presence updates.
+    pub presence_updates: u64,
+    /// Requests for members.
+    pub member_requests: u64,
+    /// Requests for all members of a guild that came too soon, and were answered with `RATE_LIMITED`.
+    pub member_requests_limited: u64,
+    /// Requests for soundboard sounds.
+    pub sound_requests: u64,
+    /// Requests for statuses of channels.
+    pub channel_info_requests: u64,
     /// Requests to join a voice channel.
     pub joins: u64,
     /// Requests to leave the voice channel.
@@ -59,7 +80,7 @@ pub struct Report {
     pub requests: u64,
     /// Close codes that clients sent, by service in the order of arrival; the first 1,000.
     pub client_closes: Vec<(Service, u16)>,
-    /// What became of each speaker's packets.
+    /// What became of each speaker's packets, by speaker.
     pub media: BTreeMap<UserId, MediaCounts>,
 }
 
@@ -88,14 +109,21 @@ pub(crate) struct Desk {
     pub(crate) rng: Rng,
     pub(crate) violations: Vec<Violation>,
     pub(crate) unlisted: u64,
+    pub(crate) identifies: Identifies,
+    /// Where gateway messages are compressed.
+    pub(crate) scratch: Vec<u8>,
     outputs: VecDeque<ServerOutput>,
     scheduled: BTreeMap<(Timestamp, u64), ServerOutput>,
+    /// When the last scheduled reply of each service goes out: none that follows may overtake it.
+    last: [Timestamp; 2],
     count: u64,
 }
 
 impl Desk {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
         Self {
+            identifies: Identifies::new(config.identify_remaining, config.identify_reset_after),
+            scratch: Vec::new(),
             config,
             now: Timestamp::ZERO,
             report: Report::default(),
@@ -104,6 +132,7 @@ impl Desk {
             unlisted: 0,
             outputs: VecDeque::new(),
             scheduled: BTreeMap::new(),
+            last: [Timestamp::ZERO; 2],
             count: 0,
         }
     }
@@ -130,7 +159,11 @@ impl Desk {
     }
 
     pub(crate) fn send(&mut self, service: Service, connection: ConnectionId, text: String) {
-        self.reply(service, ServerOutput::SendFrame(connection, Frame::Text(Bytes::from(text))));
+        self.send_frame(service, connection, Frame::Text(Bytes::from(text)));
+    }
+
+    pub(crate) fn send_frame(&mut self, service: Service, connection: ConnectionId, frame: Frame) {
+        self.reply(service, ServerOutput::SendFrame(connection, frame));
     }
 
     pub(crate) fn close(&mut self, service: Service, connection: ConnectionId, code: u16) {
@@ -189,16 +222,30 @@ impl Desk {
         self.outputs.pop_front()
     }
 
-    /// Everything that a service sends is equally late, so that it keeps its order.
+    /// Everything that a service sends is equally late, and keeps its order if that changes.
     fn reply(&mut self, service: Service, output: ServerOutput) {
-        match self.delay(service) {
-            Duration::ZERO => self.outputs.push_back(output),
-            delay => self.schedule(delay, output),
+        let last = match service {
+            Service::Gateway => &mut self.last[0],
+            Service::Voice => &mut self.last[1],
+        };
+        let delay = match service {
+            Service::Gateway => self.config.faults.gateway_delay,
+            Service::Voice => self.config.faults.voice_delay,
+        };
+        if delay.is_zero() && *last <= self.now {
+            return self.outputs.push_back(output);
         }
+        *last = (self.now + delay).max(*last);
+        let at = *last;
+        self.schedule_at(at, output);
     }
 
     fn schedule(&mut self, delay: Duration, output: ServerOutput) {
+        self.schedule_at(self.now + delay, output);
+    }
+
+    fn schedule_at(&mut self, at: Timestamp, output: ServerOutput) {
         self.count += 1;
-        self.scheduled.insert((self.now + delay, self.count), output);
+        self.scheduled.insert((at, self.count), output);
     }
 }

@@ -1,21 +1,26 @@
-//! Our Discord as a whole: gateway, REST and voice server, one bot, one guild.
+//! Our Discord as a whole: gateway, REST and voice server, one bot, as many guilds and shards as wanted.
 //!
 //! It does nothing by itself: whoever drives it hands in what clients do, with the time, and performs what it
 //! asks for. The same configuration, seed, inputs and times give the same outputs, byte for byte. What
 //! clients do wrong is written down in [`Discord::violations`], what they do otherwise in
 //! [`Discord::report`].
 //!
-//! Not here: end-to-end encryption, transport compression, a second guild, and permissions.
+//! | part | there | not there |
+//! |---|---|---|
+//! | gateway | JSON, both stream compressions and compressed payloads; Identify with shards, concurrency keys and the daily budget; Resume with its replay; heartbeats; ops 3, 4, 8, 31 and 43 with their limits | ETF, intents as a filter of events except for voice states |
+//! | guilds | as many as wanted, divided among the shards; a text channel each, made up members, and somebody who writes numbered messages | roles, permissions, threads; voice channels in any but the main guild |
+//! | REST | `/gateway/bot`, the bot, guilds and channels to read, messages to post, rate limits | everything else |
+//! | voice | both `rtpsize` modes, IP discovery, resume, speakers over UDP | end-to-end encryption, video |
 
 use std::collections::{BTreeMap, VecDeque};
 
-use sanscord::id::{ChannelId, UserId};
+use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::time::{Duration, Timestamp, soonest};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::config::Config;
 use crate::desk::{Desk, Report};
-use crate::fault::{Action, Hostile, VoiceOrder};
+use crate::fault::{Action, VoiceOrder};
 use crate::gateway::{self, Gateway, guild};
 use crate::rest::{Request, Rest};
 use crate::server::{ConnectionId, Server, ServerInput, ServerOutput, Service};
@@ -23,6 +28,8 @@ use crate::speaker::Sent;
 use crate::studio::Studio;
 use crate::violation::Violation;
 use crate::voice::{self, Grant, Voice};
+
+mod control;
 
 /// The most client close codes that [`Report::client_closes`] lists.
 const MAX_CLOSES: usize = 1_000;
@@ -66,8 +73,8 @@ impl Discord {
         let mut script = std::mem::take(&mut desk.config.script);
         script.sort_by_key(|(after, _)| *after);
         Self {
+            gateway: Gateway::new(&desk.config),
             desk,
-            gateway: Gateway::new(),
             voice: Voice::new(),
             rest: Rest::default(),
             studio,
@@ -114,7 +121,7 @@ impl Discord {
                 let (response, posted) = self.rest.answer(desk, &request);
                 desk.respond(exchange, response);
                 if let Some(message) = posted {
-                    self.gateway.dispatch(desk, "MESSAGE_CREATE", &message);
+                    self.gateway.announce(desk, "MESSAGE_CREATE", &message);
                 }
             }
         }
@@ -168,89 +175,16 @@ impl Discord {
         self.bot.as_ref().map(|bot| bot.channel)
     }
 
-    /// Lets something happen now.
-    pub fn act(&mut self, now: Timestamp, action: Action) {
-        self.advance(now);
-        self.perform(action);
-        self.settle();
-        self.catch_up();
+    /// How many messages of the chatter this guild has had. The last had this number.
+    #[must_use]
+    pub fn chatter_sent(&self, guild: GuildId) -> u64 {
+        self.gateway.chatter_sent(guild)
     }
 
-    /// Sends a dispatch to all sessions; those without a connection get it when they resume.
-    pub fn dispatch(&mut self, now: Timestamp, name: &str, d: Value) {
-        self.act(now, Action::Dispatch(name.into(), d));
-    }
-
-    /// Cuts every gateway connection without a word.
-    pub fn cut_gateway(&mut self, now: Timestamp) {
-        self.act(now, Action::CutGateway);
-    }
-
-    /// Closes every gateway connection with this code.
-    pub fn close_gateway(&mut self, now: Timestamp, code: u16) {
-        self.act(now, Action::CloseGateway(code));
-    }
-
-    /// Asks every gateway client to reconnect, and closes its connection four seconds later.
-    pub fn gateway_op7(&mut self, now: Timestamp) {
-        self.act(now, Action::GatewayOp7);
-    }
-
-    /// Declares every gateway session invalid; unless resumable, it is over, and with it the voice
-    /// connection.
-    pub fn invalidate(&mut self, now: Timestamp, resumable: bool) {
-        self.act(now, Action::Invalidate { resumable });
-    }
-
-    /// Cuts the voice WebSocket without a word. Media go on.
-    pub fn cut_voice(&mut self, now: Timestamp) {
-        self.act(now, Action::CutVoice);
-    }
-
-    /// Closes the voice WebSocket with this code. Media go on if the code lets the session be resumed.
-    pub fn close_voice(&mut self, now: Timestamp, code: u16) {
-        self.act(now, Action::CloseVoice(code));
-    }
-
-    /// Throws somebody out of their voice channel, the bot or a speaker.
-    pub fn kick(&mut self, now: Timestamp, user: UserId) {
-        self.act(now, Action::Kick(user));
-    }
-
-    /// Lets a speaker come back to their voice channel.
-    pub fn arrive(&mut self, now: Timestamp, user: UserId) {
-        self.act(now, Action::Arrive(user));
-    }
-
-    /// Moves the bot to another voice channel.
-    pub fn move_bot(&mut self, now: Timestamp, channel: ChannelId) {
-        self.act(now, Action::MoveBot(channel));
-    }
-
-    /// Gives the bot another voice server, as it is done when one fails.
-    pub fn voice_server_change(&mut self, now: Timestamp) {
-        self.act(now, Action::VoiceServerChange);
-    }
-
-    /// Tells the bot that its voice server is gone and there is none yet.
-    pub fn endpoint_null(&mut self, now: Timestamp) {
-        self.act(now, Action::EndpointNull);
-    }
-
-    /// Stops or resumes answering heartbeats, on both gateways.
-    pub fn silence_acks(&mut self, now: Timestamp, on: bool) {
-        self.act(now, Action::SilenceAcks(on));
-    }
-
-    /// Asks for heartbeats, on both gateways.
-    pub fn request_heartbeat(&mut self, now: Timestamp) {
-        self.act(now, Action::RequestHeartbeat);
-    }
-
-    /// Sends a hostile datagram to the live voice session. Kinds that spoil an authentic packet need one
-    /// first.
-    pub fn hostile(&mut self, now: Timestamp, kind: Hostile) {
-        self.act(now, Action::Hostile(kind));
+    /// How many Identifies remain of the day's.
+    #[must_use]
+    pub fn identifies_remaining(&self) -> u32 {
+        self.desk.identifies.remaining()
     }
 
     /// When there is something to do next.
@@ -274,6 +208,7 @@ impl Discord {
     fn advance(&mut self, now: Timestamp) {
         self.desk.now = self.desk.now.max(now);
         self.desk.release();
+        self.desk.identifies.renew(self.desk.now, self.desk.config.identify_total);
         self.gateway.advance(&mut self.desk);
         self.voice.advance(&mut self.desk);
         self.studio.advance(&mut self.desk, &mut self.voice);
@@ -323,14 +258,17 @@ impl Discord {
         match action {
             Action::Arrive(user) => self.set_present(user, true),
             Action::CloseGateway(code) => self.gateway.close(desk, code),
+            Action::CloseShard(number, code) => self.gateway.close_shard(desk, number, code),
             Action::CloseVoice(code) => self.voice.close(desk, code),
+            Action::CorruptStream => self.gateway.corrupt_streams(),
             Action::CutGateway => self.gateway.cut(desk),
             Action::CutVoice => self.voice.cut(desk),
-            Action::Dispatch(name, d) => self.gateway.dispatch(desk, &name, &d),
+            Action::Dispatch(name, d) => self.gateway.announce(desk, &name, &d),
             Action::EndpointNull => {
                 self.server_update(None);
                 self.voice.end(&mut self.desk, None);
             }
+            Action::Freeze(on) => self.gateway.freeze(desk, on),
             Action::GatewayOp7 => self.gateway.ask_to_reconnect(desk),
             Action::Hostile(kind) => self.studio.attack(desk, &mut self.voice, kind),
             Action::Invalidate { resumable } => self.gateway.invalidate(desk, resumable),
@@ -349,10 +287,16 @@ impl Discord {
                 self.gateway.request_heartbeats(desk);
                 self.voice.request_heartbeats(desk);
             }
+            Action::Restart => {
+                self.voice.cut(desk);
+                self.gateway.restart(desk);
+            }
             Action::SilenceAcks(on) => {
                 self.gateway.silent = on;
                 self.voice.silent = on;
             }
+            Action::UnknownEvent => self.gateway.unknown_event(desk),
+            Action::UnknownOpcode => self.gateway.unknown_opcode(desk),
             Action::VoiceServerChange => {
                 if self.bot.is_some() {
                     let token = self.desk.hex(8);
@@ -442,7 +386,7 @@ impl Discord {
         let update = json!({
             "token": token.unwrap_or("none"), "guild_id": self.desk.config.guild, "endpoint": endpoint,
         });
-        self.gateway.dispatch_to(&mut self.desk, &bot.gateway_session, "VOICE_SERVER_UPDATE", &update);
+        self.gateway.voice_server(&mut self.desk, &bot.gateway_session, &update);
     }
 
     fn set_present(&mut self, user: UserId, present: bool) {

@@ -1,25 +1,31 @@
-//! What the `record` examples of the three adapters share, so that they behave the same: options, our own Discord
-//! where there is no token, and what is shown.
+//! What the examples of the three adapters share, so that they behave the same: options, our own Discord where there
+//! is no token, and what is shown. Here is what the `record` examples share; [`events`] has the rest.
 
+pub mod events;
 mod options;
 mod report;
 
 pub use options::{Options, USAGE};
 pub use report::{Report, Snapshot};
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
 
 use sanscord::id::{ChannelId, GuildId};
 
 use crate::config::Config;
 use crate::discord::Discord;
+use crate::fault::Action;
 use crate::loopback::Loopback;
 
 /// Our own Discord for an example, with its certificate in a temporary file.
 pub struct Demonstration {
-    loopback: Loopback<Discord>,
+    loopback: Arc<Loopback<Discord>>,
     certificate: PathBuf,
     guild: GuildId,
     channel: ChannelId,
@@ -32,7 +38,31 @@ impl Demonstration {
     /// # Errors
     /// If the operating system gives no sockets, or the certificate cannot be written.
     pub fn start() -> io::Result<Self> {
-        let config = Config::default();
+        Self::start_with(Config::default())
+    }
+
+    /// Starts a Discord of two shards on which people write, and whose connections break every few seconds.
+    ///
+    /// # Errors
+    /// As [`Demonstration::start`].
+    pub fn start_chatter() -> io::Result<Self> {
+        let quiet = Config::quiet();
+        // The next guild of the other shard: the lowest 22 bits do not count.
+        let more_guilds = vec![GuildId(quiet.guild.0 + (1 << 22))];
+        let demonstration = Self::start_with(Config {
+            more_guilds,
+            shards: 2,
+            max_concurrency: 2,
+            heartbeat_interval: Duration::from_secs(2),
+            chatter: Some(Duration::from_millis(100)),
+            ..quiet
+        })?;
+        let loopback = Arc::downgrade(&demonstration.loopback);
+        thread::Builder::new().name("faults".into()).spawn(move || disturb(&loopback))?;
+        Ok(demonstration)
+    }
+
+    fn start_with(config: Config) -> io::Result<Self> {
         let (guild, token) = (config.guild, config.token.clone());
         let channel = config.voice_channels.first().map_or(ChannelId(0), |(id, _)| *id);
         let loopback = Loopback::start(move |addresses| {
@@ -41,12 +71,12 @@ impl Demonstration {
         let port = loopback.addresses().voice_udp.port();
         let certificate = std::env::temp_dir().join(format!("sanscord-{}-{port}.pem", std::process::id()));
         loopback.write_certificate(&certificate)?;
-        Ok(Self { loopback, certificate, guild, channel, token })
+        Ok(Self { loopback: Arc::new(loopback), certificate, guild, channel, token })
     }
 
     /// The server.
     #[must_use]
-    pub const fn loopback(&self) -> &Loopback<Discord> {
+    pub fn loopback(&self) -> &Loopback<Discord> {
         &self.loopback
     }
 
@@ -87,6 +117,29 @@ impl Drop for Demonstration {
         let _ = std::fs::remove_file(&self.certificate);
     }
 }
+
+/// One fault after the other, for as long as the demonstration lasts.
+fn disturb(loopback: &Weak<Loopback<Discord>>) {
+    let faults = [Action::CutGateway, Action::CorruptStream, Action::GatewayOp7, Action::CloseShard(0, 4000)];
+    for fault in faults.iter().cycle() {
+        thread::sleep(FAULTS_APART);
+        let Some(loopback) = loopback.upgrade() else { return };
+        let fault = fault.clone();
+        loopback.with(move |discord, now| discord.act(now, fault));
+    }
+}
+
+/// A variable of the environment; one that is empty counts as absent.
+fn variable(env: &impl Fn(&str) -> Option<OsString>, name: &str) -> Result<Option<String>, String> {
+    match env(name).map(OsString::into_string) {
+        Some(Err(_)) => Err(format!("{name} is not readable text")),
+        Some(Ok(value)) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+        None => Ok(None),
+    }
+}
+
+/// Time enough to come back.
+const FAULTS_APART: Duration = Duration::from_millis(2_300);
 
 /// The demonstration is the same each time, but for the network.
 const SEED: u64 = 2026;

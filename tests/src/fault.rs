@@ -31,6 +31,8 @@ pub struct Faults {
     /// Whether gateway messages have `d` first, not last as Discord writes them: the order of keys in an
     /// object means nothing (RFC 8259, section 4).
     pub data_first: bool,
+    /// Whether each message of a zlib stream comes in several WebSocket messages.
+    pub split_frames: bool,
 }
 
 /// How a connection ends.
@@ -178,17 +180,23 @@ pub enum VoiceOrder {
 pub enum Action {
     Arrive(UserId),
     CloseGateway(u16),
+    CloseShard(u32, u16),
     CloseVoice(u16),
+    CorruptStream,
     CutGateway,
     CutVoice,
     Dispatch(String, serde_json::Value),
     EndpointNull,
+    Freeze(bool),
     GatewayOp7,
     Hostile(Hostile),
     Invalidate { resumable: bool },
     Kick(UserId),
     MoveBot(ChannelId),
     RequestHeartbeat,
+    Restart,
     SilenceAcks(bool),
+    UnknownEvent,
+    UnknownOpcode,
     VoiceServerChange,
 }

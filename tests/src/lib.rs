@@ -17,6 +17,7 @@
 //! | [`speaker`], [`clip`], [`rtp`] | who speaks, what, and how it is sealed |
 //! | [`violation`], [`desk`] | what clients did wrong, and what was counted |
 //! | [`world`], [`link`], [`check`] | simulation in memory, and the rules that every machine keeps |
+//! | [`simulation`] | whole clusters through whatever may befall them |
 //! | [`loopback`], [`certificate`] | real sockets |
 //! | [`example`] | what the examples of the adapters share |
 
@@ -35,6 +36,7 @@ mod pulse;
 mod rest;
 pub mod rtp;
 pub mod server;
+pub mod simulation;
 pub mod speaker;
 mod studio;
 mod target;

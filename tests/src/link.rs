@@ -1,6 +1,6 @@
 //! A network link as a machine: what goes in comes out later, or never, as a seed decides.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 use fastrand::Rng;
@@ -187,27 +187,30 @@ impl<T: Clone> Link<T> {
 /// Items by the time at which they are due; those of one time in the order of their insertion.
 #[derive(Debug)]
 pub(crate) struct Schedule<T> {
-    items: BTreeMap<(Timestamp, u64), T>,
-    inserted: u64,
+    /// Soonest first. Most are inserted at the end.
+    items: VecDeque<(Timestamp, T)>,
 }
 
 impl<T> Schedule<T> {
     pub(crate) const fn new() -> Self {
-        Self { items: BTreeMap::new(), inserted: 0 }
+        Self { items: VecDeque::new() }
     }
 
     pub(crate) fn insert(&mut self, at: Timestamp, item: T) {
-        self.inserted += 1;
-        self.items.insert((at, self.inserted), item);
+        let later = self.items.iter().rev().take_while(|(due, _)| *due > at).count();
+        match later {
+            0 => self.items.push_back((at, item)),
+            _ => self.items.insert(self.items.len() - later, (at, item)),
+        }
     }
 
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.items.first_key_value().map(|((at, _), _)| *at)
+        self.items.front().map(|(at, _)| *at)
     }
 
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<T> {
-        let first = self.items.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        self.next_due().filter(|at| *at <= now)?;
+        self.items.pop_front().map(|(_, item)| item)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -216,10 +219,8 @@ impl<T> Schedule<T> {
 
     /// Moves what is due before `until` to `until`; the order stays.
     fn hold(&mut self, until: Timestamp) {
-        let later = self.items.split_off(&(until, u64::MAX));
-        let held = std::mem::replace(&mut self.items, later);
-        for item in held.into_values() {
-            self.insert(until, item);
+        for (at, _) in self.items.iter_mut().take_while(|(at, _)| *at < until) {
+            *at = until;
         }
     }
 }

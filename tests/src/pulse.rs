@@ -90,8 +90,14 @@ impl Ledger {
         self.in_flight.clear();
     }
 
-    /// Takes an acknowledgement; an error says why it cannot be.
-    pub(crate) fn acknowledge(&mut self, now: Timestamp, number: Option<u64>) -> Result<(), String> {
+    /// Takes an acknowledgement; an error says why it cannot be. A client that may acknowledge `late` must have
+    /// got no more than it acknowledged before.
+    pub(crate) fn acknowledge(
+        &mut self,
+        now: Timestamp,
+        number: Option<u64>,
+        late: bool,
+    ) -> Result<(), String> {
         self.settle(now);
         if number > self.newest {
             return Err(format!(
@@ -100,12 +106,9 @@ impl Ledger {
                 show(self.newest)
             ));
         }
-        if number < self.arrived {
-            return Err(format!(
-                "{} was acknowledged, {} must have arrived",
-                show(number),
-                show(self.arrived)
-            ));
+        let least = if late { self.acknowledged } else { self.arrived };
+        if number < least {
+            return Err(format!("{} was acknowledged, {} must have arrived", show(number), show(least)));
         }
         self.arrived = number;
         self.acknowledged = number;
@@ -113,15 +116,18 @@ impl Ledger {
     }
 
     /// Takes the place from which a client resumes. The connection may have died before the server noticed,
-    /// so that only what the client itself had named must have arrived.
-    pub(crate) fn resume(&mut self, number: Option<u64>) -> Result<(), String> {
-        if number > self.newest || number < self.acknowledged {
-            let (low, high) = (show(self.acknowledged), show(self.newest));
+    /// so that only what the client itself had named must have arrived; and with `late` acknowledgements, nothing:
+    /// the client may go on from an older record of its session.
+    pub(crate) fn resume(&mut self, number: Option<u64>, late: bool) -> Result<(), String> {
+        let least = if late { None } else { self.acknowledged };
+        if number > self.newest || number < least {
+            let (low, high) = (show(least), show(self.newest));
             return Err(format!("{} is not between {low} and {high}", show(number)));
         }
         self.in_flight.clear();
         self.arrived = number;
-        self.acknowledged = number;
+        // What was received and not handled yet is not asked for again, and not acknowledged either.
+        self.acknowledged = if late { least } else { number };
         Ok(())
     }
 
@@ -165,20 +171,33 @@ mod tests {
     #[test]
     fn acknowledgements_allow_for_what_is_in_flight() {
         let mut ledger = Ledger::new(SECOND);
-        assert!(ledger.acknowledge(at(0), Some(1)).is_err());
-        assert_eq!(ledger.acknowledge(at(0), None), Ok(()));
+        assert!(ledger.acknowledge(at(0), Some(1), false).is_err());
+        assert_eq!(ledger.acknowledge(at(0), None, false), Ok(()));
         ledger.sent(at(1), 1);
-        assert_eq!(ledger.acknowledge(at(1), None), Ok(()), "in flight");
-        assert_eq!(ledger.acknowledge(at(2), Some(1)), Ok(()));
-        assert!(ledger.acknowledge(at(2), None).is_err(), "it had that already");
+        assert_eq!(ledger.acknowledge(at(1), None, false), Ok(()), "in flight");
+        assert_eq!(ledger.acknowledge(at(2), Some(1), false), Ok(()));
+        assert!(ledger.acknowledge(at(2), None, false).is_err(), "it had that already");
         ledger.sent(at(3), 2);
-        assert!(ledger.acknowledge(at(5), Some(1)).is_err(), "it must have arrived");
+        assert!(ledger.acknowledge(at(5), Some(1), false).is_err(), "it must have arrived");
         ledger.sent(at(6), 3);
         ledger.lost(at(6));
-        assert_eq!(ledger.acknowledge(at(9), Some(2)), Ok(()), "lost with the connection");
-        assert!(ledger.acknowledge(at(9), Some(4)).is_err());
+        assert_eq!(ledger.acknowledge(at(9), Some(2), false), Ok(()), "lost with the connection");
+        assert!(ledger.acknowledge(at(9), Some(4), false).is_err());
         ledger.sent(at(10), 4);
-        assert_eq!(ledger.resume(Some(2)), Ok(()), "the connection was dead");
-        assert!(ledger.resume(Some(1)).is_err(), "it had named more");
+        assert_eq!(ledger.resume(Some(2), false), Ok(()), "the connection was dead");
+        assert!(ledger.resume(Some(1), false).is_err(), "it had named more");
+    }
+
+    #[test]
+    fn late_acknowledgements_never_run_ahead_or_back() {
+        let mut ledger = Ledger::new(SECOND);
+        (1..=5).for_each(|number| ledger.sent(at(1), number));
+        assert!(ledger.acknowledge(at(9), Some(2), false).is_err());
+        assert_eq!(ledger.acknowledge(at(9), Some(2), true), Ok(()));
+        assert!(ledger.acknowledge(at(9), Some(1), true).is_err(), "it had named more");
+        assert!(ledger.acknowledge(at(9), Some(6), true).is_err(), "never sent");
+        assert!(ledger.resume(Some(6), true).is_err(), "never sent");
+        assert_eq!(ledger.resume(Some(1), true), Ok(()), "from an older record");
+        assert_eq!(ledger.acknowledge(at(9), Some(1), true), Ok(()));
     }
 }

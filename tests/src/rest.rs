@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use sanscord::id::ChannelId;
+use sanscord::id::{ChannelId, GuildId};
 use sanscord::machine::{Method, Response};
 use sanscord::time::{Duration, Timestamp};
 use serde_json::{Value, json};
@@ -54,7 +54,8 @@ impl Rest {
             return (response, None);
         }
         let public = path == "/gateway";
-        if !public && header("authorization") != format!("Bot {}", desk.config.token) {
+        let authorized = header("authorization").strip_prefix("Bot ") == Some(&desk.config.token);
+        if !public && (!authorized || desk.identifies.is_revoked()) {
             return (error(401, 0, "401: Unauthorized"), None);
         }
         let (mut response, posted) = serve(desk, request, path, header("content-type"));
@@ -113,34 +114,41 @@ fn serve(desk: &Desk, request: &Request<'_>, path: &str, content_type: &str) -> 
         (Some(Method::Get), ["gateway"]) => ok(&json!({ "url": config.addresses.gateway_url })),
         (Some(Method::Get), ["gateway", "bot"]) => ok(&json!({
             "url": config.addresses.gateway_url,
-            "shards": 1,
+            "shards": config.shards,
             "session_start_limit": {
-                "total": 1_000, "remaining": 1_000_u64.saturating_sub(desk.report.identifies),
-                "reset_after": 14_400_000, "max_concurrency": config.max_concurrency,
+                "total": config.identify_total, "remaining": desk.identifies.remaining(),
+                "reset_after": desk.identifies.reset_after(desk.now).as_millis() as u64,
+                "max_concurrency": config.max_concurrency,
             },
         })),
         (Some(Method::Get), ["users", "@me"]) => ok(&guild::bot(config)),
-        (Some(Method::Get), ["guilds", id, rest @ ..]) if *id == config.guild.to_string() => match rest {
-            [] => ok(&guild::guild(config)),
-            ["channels"] => ok(&guild::channels(config)),
-            _ => not_found(),
-        },
-        (Some(Method::Get), ["guilds", _]) => error(404, 10_004, "Unknown Guild"),
+        (Some(Method::Get), ["guilds", id, rest @ ..]) => {
+            let id = id.parse().ok().filter(|id| guild::exists(config, *id));
+            match (id, rest) {
+                (Some(id), []) => ok(&guild::guild(config, id)),
+                (Some(id), ["channels"]) => ok(&guild::channels(config, id)),
+                (None, []) => error(404, 10_004, "Unknown Guild"),
+                _ => not_found(),
+            }
+        }
         (Some(Method::Get), ["channels", id]) => {
             match id.parse().ok().and_then(|id| guild::channel(config, ChannelId(id))) {
                 Some(channel) => ok(&channel),
                 None => error(404, 10_003, "Unknown Channel"),
             }
         }
-        (Some(Method::Post), ["channels", id, "messages"]) if *id == config.text_channel.0.to_string() => {
-            return post_message(desk, request.body, content_type);
+        (Some(Method::Post), ["channels", id, "messages"]) => {
+            match id.parse().ok().and_then(|id| guild::of_text_channel(config, id)) {
+                Some(guild) => return post_message(desk, guild, request.body, content_type),
+                None => not_found(),
+            }
         }
         _ => not_found(),
     };
     (response, None)
 }
 
-fn post_message(desk: &Desk, body: &[u8], content_type: &str) -> (Response, Option<Value>) {
+fn post_message(desk: &Desk, guild: GuildId, body: &[u8], content_type: &str) -> (Response, Option<Value>) {
     let Some(body) = serde_json::from_slice::<Value>(body).ok().filter(|_| content_type.contains("json"))
     else {
         return (error(400, 50_035, "Invalid Form Body"), None);
@@ -150,9 +158,8 @@ fn post_message(desk: &Desk, body: &[u8], content_type: &str) -> (Response, Opti
         return (error(400, 50_006, "Cannot send an empty message"), None);
     }
     // Far from the numbers of the chatter.
-    let mut message = guild::message(&desk.config, (1 << 32) + desk.report.requests);
-    message["author"] = guild::bot(&desk.config);
-    message["content"] = content.into();
+    let number = (1 << 32) + desk.report.requests;
+    let mut message = guild::message(&desk.config, guild, &guild::bot(&desk.config), content, number);
     message["nonce"] = body.get("nonce").cloned().unwrap_or(Value::Null);
     (ok(&message), Some(message))
 }

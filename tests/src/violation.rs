@@ -37,11 +37,18 @@ pub enum Rule {
     Order,
     /// Heartbeats come on time.
     Heartbeat,
-    /// Heartbeats and resumes name the newest message that was received, and no other.
+    /// Heartbeats and resumes name the newest message that was received, and no other; where clients may
+    /// [acknowledge late](crate::config::Config::acknowledge_late), none that was not sent.
     Acknowledgement,
     /// At most one Identify in 5 seconds for each of the `max_concurrency` keys, and a wait after Invalid
     /// Session.
     IdentifyRate,
+    /// Never more Identifies in a day than are allowed.
+    IdentifyBudget,
+    /// At most five presence updates in 20 seconds on one connection.
+    PresenceRate,
+    /// A request about a guild comes from the shard that serves it.
+    Routing,
     /// What Discord has ended for good is not tried again.
     Dead,
     /// A session is resumed at the address that it was given for that.
@@ -77,6 +84,9 @@ impl Rule {
             Self::Acknowledgement => {
                 "Discord docs: Gateway, Sending Heartbeats, Resuming; Voice Connections, Buffered Resume"
             }
+            Self::IdentifyBudget => "Discord docs: Gateway, Session Start Limit Object",
+            Self::PresenceRate => "Discord docs: Gateway Events, Update Presence",
+            Self::Routing => "Discord docs: Gateway, Sharding",
             Self::IdentifyRate => "Discord docs: Gateway, Session Start Limit Object, Sharding",
             Self::Dead => "Discord docs: Opcodes and Status Codes, Close Event Codes",
             Self::ResumeUrl => "Discord docs: Gateway, Resuming",

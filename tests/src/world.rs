@@ -54,6 +54,7 @@ pub struct World<M: Machine, S> {
     injector: Injector,
     refuses_connects: bool,
     failing_requests: u32,
+    close_frames_lost_until: Timestamp,
     datagrams_lost_until: Timestamp,
     stale_inputs: f64,
     disk: Disk,
@@ -66,6 +67,11 @@ struct Client<M> {
     machine: M,
     ledger: Ledger,
     started: bool,
+    /// By how many nanoseconds its clock is ahead of the world's.
+    ahead: i64,
+    /// Until then nobody drives it.
+    held_until: Timestamp,
+    /// The time of its own clock for which it waits.
     wait: Option<Timestamp>,
     inbox: Schedule<Input>,
     next_port: u16,
@@ -77,10 +83,27 @@ impl<M> Client<M> {
             machine,
             ledger: Ledger::default(),
             started: false,
+            ahead: 0,
+            held_until: Timestamp::ZERO,
             wait: None,
             inbox: Schedule::new(),
             next_port: 50_000,
         }
+    }
+
+    /// The time by its own clock.
+    const fn clock(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(now.as_nanos().saturating_add_signed(self.ahead))
+    }
+
+    /// When the world's clock has come to what this client's calls `at`.
+    const fn world_time(&self, at: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(at.as_nanos().saturating_sub_signed(self.ahead))
+    }
+
+    /// When what is due at this time reaches it.
+    fn reached(&self, at: Timestamp) -> Timestamp {
+        at.max(self.held_until)
     }
 }
 
@@ -141,6 +164,7 @@ enum Due {
     DatagramDown(SocketAddr),
     Deadline(ExchangeId),
     ClientTimer(usize),
+    ClientStart(usize),
 }
 
 impl<M: Machine, S: Server> World<M, S>
@@ -169,6 +193,7 @@ where
             injector: Injector::new(faults),
             refuses_connects: false,
             failing_requests: 0,
+            close_frames_lost_until: Timestamp::ZERO,
             datagrams_lost_until: Timestamp::ZERO,
             stale_inputs: STALE_INPUTS,
             disk: Disk::default(),
@@ -243,9 +268,56 @@ where
 
     /// Lets the user of a client machine act on it, and performs what it then asks for.
     pub fn with_client<T>(&mut self, index: usize, act: impl FnOnce(&mut M, Timestamp) -> T) -> T {
-        let answer = act(&mut self.clients[index].machine, self.now);
+        let now = self.clients[index].clock(self.now);
+        let answer = act(&mut self.clients[index].machine, now);
         self.drain_client(index);
         answer
+    }
+
+    /// Lets a user take notice of a client machine in a way that makes it ask for nothing, such as to acknowledge.
+    pub fn client_mut(&mut self, index: usize) -> &mut M {
+        &mut self.clients[index].machine
+    }
+
+    /// Lets nobody drive a client for this time, as when its thread is busy: what arrives for it waits, and so
+    /// does its own time.
+    pub fn hold_client(&mut self, index: usize, time: Duration) {
+        self.transcript.note(self.now, format_args!("c{index} held for {time:?}"));
+        let client = &mut self.clients[index];
+        client.held_until = client.held_until.max(self.now + time);
+    }
+
+    /// Whether a client has started and nobody holds it.
+    #[must_use]
+    pub fn is_driven(&self, index: usize) -> bool {
+        self.clients[index].started && self.clients[index].held_until <= self.now
+    }
+
+    /// Sets a client's clock forward, or backward if it is `behind`; the world's goes on as before.
+    pub fn jump_clock(&mut self, index: usize, time: Duration, behind: bool) {
+        self.transcript.note(self.now, format_args!("c{index} clock jumps {time:?}, behind: {behind}"));
+        let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        let client = &mut self.clients[index];
+        client.ahead = client.ahead.saturating_add(if behind { -nanos } else { nanos });
+    }
+
+    /// The time for which a client waits, by the world's clock; `None` if only other input can wake it.
+    #[must_use]
+    pub fn wait_of(&self, index: usize) -> Option<Timestamp> {
+        let client = &self.clients[index];
+        client.wait.map(|at| client.world_time(at))
+    }
+
+    /// How many sockets, requests and files a client has open or under way.
+    #[must_use]
+    pub fn open_of(&self, index: usize) -> usize {
+        self.clients[index].ledger.open()
+    }
+
+    /// Loses close frames for this time, in both directions: the connection ends all the same.
+    pub fn lose_close_frames(&mut self, time: Duration) {
+        self.transcript.note(self.now, format_args!("net loses close frames for {time:?}"));
+        self.close_frames_lost_until = self.close_frames_lost_until.max(self.now + time);
     }
 
     /// Lets a test act on the server, and performs what it then asks for.
@@ -261,10 +333,9 @@ where
         self.transcript.note(self.now, format_args!("c{index} killed"));
         self.drop_client_ends(index);
         self.disk.abandon(index);
-        let port = self.clients[index].next_port;
-        let old = std::mem::replace(&mut self.clients[index], Client::new(machine));
-        self.clients[index].next_port = port;
-        old.machine
+        let old = &self.clients[index];
+        let client = Client { next_port: old.next_port, ahead: old.ahead, ..Client::new(machine) };
+        std::mem::replace(&mut self.clients[index], client).machine
     }
 
     /// What clients told their users, oldest first, since it was last taken.
@@ -276,6 +347,11 @@ where
     /// Takes [`World::events`], so that they do not pile up.
     pub fn take_events(&mut self) -> Vec<Happened<M::Event>> {
         std::mem::take(&mut self.events)
+    }
+
+    /// Moves [`World::events`] to the end of a buffer that can be used again.
+    pub fn move_events(&mut self, to: &mut Vec<Happened<M::Event>>) {
+        to.append(&mut self.events);
     }
 
     /// What clients heard, oldest first, since it was last taken.
@@ -315,6 +391,15 @@ where
     /// is not so while a [`FaultPlan`] is drawn from.
     pub fn step(&mut self) -> bool {
         self.step_before(None)
+    }
+
+    /// Lets the next thing happen that is due by this time. `false` if there is none: then it is this time.
+    pub fn step_until(&mut self, end: Timestamp) -> bool {
+        let stepped = self.step_before(Some(end));
+        if !stepped {
+            self.now = self.now.max(end);
+        }
+        stepped
     }
 
     /// Lets everything happen that is due within this time, and ends at its end.
@@ -361,7 +446,7 @@ where
             self.drain_server();
         }
         for index in 0..self.clients.len() {
-            if !self.clients[index].started {
+            if !self.clients[index].started && self.clients[index].held_until <= self.now {
                 self.drain_client(index);
             }
         }
@@ -382,32 +467,41 @@ where
     }
 
     fn next_due(&self) -> Option<(Timestamp, Due)> {
-        let faults = self.injector.next_due().map(|at| (at, Due::Fault));
-        let inbox = self.server_inbox.next_due().map(|at| (at, Due::ServerInbox));
-        let timer = self.server_wait.map(|at| (at, Due::ServerTimer));
-        let connections = self.connections.iter().flat_map(|(id, connection)| {
-            [
-                connection.hole_ends.map(|at| (at, Due::HoleEnd(*id))),
-                connection.up.next_delivery().map(|at| (at, Due::Up(*id))),
-                connection.down.next_delivery().map(|at| (at, Due::Down(*id))),
-            ]
-        });
-        let udp = self.udp.iter().flat_map(|(local, udp)| {
-            [
-                udp.up.next_delivery().map(|at| (at, Due::DatagramUp(*local))),
-                udp.down.next_delivery().map(|at| (at, Due::DatagramDown(*local))),
-            ]
-        });
-        let exchanges =
-            self.exchanges.iter().map(|(id, exchange)| Some((exchange.deadline, Due::Deadline(*id))));
-        let clients = self.clients.iter().enumerate().flat_map(|(index, client)| {
-            [
-                client.inbox.next_due().map(|at| (at, Due::ClientInbox(index))),
-                client.wait.map(|at| (at, Due::ClientTimer(index))),
-            ]
-        });
-        let all = [faults, inbox, timer].into_iter().chain(connections).chain(udp).chain(exchanges);
-        all.chain(clients).flatten().min()
+        let mut next: Option<(Timestamp, Due)> = None;
+        let mut note = |at: Option<Timestamp>, due: Due| {
+            if let Some(at) = at
+                && next.is_none_or(|next| (at, due) < next)
+            {
+                next = Some((at, due));
+            }
+        };
+        note(self.injector.next_due(), Due::Fault);
+        note(self.server_inbox.next_due(), Due::ServerInbox);
+        note(self.server_wait, Due::ServerTimer);
+        for (id, connection) in &self.connections {
+            let client = &self.clients[connection.client];
+            note(connection.hole_ends, Due::HoleEnd(*id));
+            note(connection.up.next_delivery(), Due::Up(*id));
+            note(connection.down.next_delivery().map(|at| client.reached(at)), Due::Down(*id));
+        }
+        for (local, udp) in &self.udp {
+            let client = &self.clients[udp.client];
+            note(udp.up.next_delivery(), Due::DatagramUp(*local));
+            note(udp.down.next_delivery().map(|at| client.reached(at)), Due::DatagramDown(*local));
+        }
+        for (id, exchange) in &self.exchanges {
+            let client = &self.clients[exchange.client];
+            note(Some(client.reached(exchange.deadline)), Due::Deadline(*id));
+        }
+        for (index, client) in self.clients.iter().enumerate() {
+            let timer = if client.started { client.wait.map(|at| client.world_time(at)) } else { None };
+            note(client.inbox.next_due().map(|at| client.reached(at)), Due::ClientInbox(index));
+            note(timer.map(|at| client.reached(at)), Due::ClientTimer(index));
+            if !client.started {
+                note(Some(client.held_until), Due::ClientStart(index));
+            }
+        }
+        next
     }
 
     fn happen(&mut self, due: Due) {
@@ -458,6 +552,7 @@ where
                 }
             }
             Due::ClientTimer(index) => self.tell_client(index, Input::Timeout),
+            Due::ClientStart(index) => self.drain_client(index),
         }
     }
 

@@ -7,7 +7,7 @@ mod tapped;
 
 use bytes::Bytes;
 use sanscord::client::{self, Client, Event};
-use sanscord::gateway::{self, close as gateway_close};
+use sanscord::gateway::{self, Compression, close as gateway_close};
 use sanscord::id::{ChannelId, GuildId};
 use sanscord::machine::{Frame, Machine};
 use sanscord::record;
@@ -38,6 +38,8 @@ fn peace() -> Config {
 /// A client that has its own ideas of `config`, and a Discord.
 fn visit(config: Config, adjust: impl FnOnce(&mut client::Config)) -> Sim {
     let mut own = client::Config::new(Token::new(&config.token));
+    // For us to overhear, and to put other words in.
+    own.gateway.compression = Compression::None;
     adjust(&mut own);
     World::new(Client::new(own, [7; 32]), Tapped::new(config, 7), LinkConfig::default(), 7)
 }
@@ -56,7 +58,7 @@ fn join(config: Config, adjust: impl FnOnce(&mut client::Config)) -> Sim {
 fn for_ever(_: &mut client::Config) {}
 
 fn twice(config: &mut client::Config) {
-    config.attempts = Some(2);
+    config.gateway.attempts = Some(2);
 }
 
 fn is_live(world: &Sim) -> bool {
@@ -438,7 +440,7 @@ fn apis_that_do_not_answer_as_they_should() {
         assert_said(&world, &["gateway address could not be had", &status.to_string()]);
         end(world);
     }
-    let mut world = join(peace(), twice);
+    let mut world = visit(peace(), twice);
     world.fail_requests(2);
     world.expect("the end", |world| world.client(0).is_finished(), Duration::from_secs(60));
     assert_said(&world, &["gateway address could not be had", "connection reset by peer"]);
@@ -453,7 +455,7 @@ fn apis_that_do_not_answer_as_they_should() {
 #[test]
 fn tokens_and_intents_that_are_refused() {
     let wrong = "MTEwNDY5NDMxOTMwNjI0ODE5.Gwrong.but-a-token-all-the-same";
-    let mut world = join(peace(), |config| config.token = Token::new(wrong));
+    let mut world = join(peace(), |config| config.gateway.token = Token::new(wrong));
     world.expect("the end", |world| world.client(0).is_finished(), Duration::from_secs(5));
     assert_said(&world, &["401", "token is wrong or was reset", "DISCORD_BOT_TOKEN"]);
     let world = end(world);

@@ -12,6 +12,34 @@
 //!     └── OpenFile, Append ┘ one line each, cleaned by the redactor
 //! ```
 //!
+//! ```
+//! use sanscord::capture::{Capture, Replayed, ShardSetup, replay};
+//! use sanscord::gateway::shard::Start;
+//! use sanscord::gateway::{Config, Intents, Shard};
+//! use sanscord::machine::{Input, Machine, Output};
+//! use sanscord::secret::Token;
+//! use sanscord::time::Timestamp;
+//!
+//! let config = Config::new(Token::new("a.secret.token"), Intents::GUILDS);
+//! let setup = ShardSetup { config, start: Start::new("wss://gateway.discord.gg") };
+//! // Any adapter's `start` takes it in place of the shard.
+//! let mut capture = Capture::<Shard>::new(setup, [7; 32], "shard.jsonl");
+//! # let mut file = String::new();
+//! capture.handle_input(Timestamp::from_millis(1), Input::Timeout);
+//! capture.end(Timestamp::from_millis(2));
+//! loop {
+//!     match capture.poll_output() {
+//!         Output::Wait(_) => break,
+//!         # Output::Append(_, lines) => file += std::str::from_utf8(&lines).unwrap(),
+//!         output => println!("{output:?}"),
+//!     }
+//! }
+//! # assert!(!file.contains("a.secret.token"));
+//! // In a test, later, with the file's text:
+//! let replayed: Replayed<Shard> = replay(file.lines()).unwrap_or_else(|difference| panic!("{difference}"));
+//! assert_eq!(replayed.machine.counters().connects, 1);
+//! ```
+//!
 //! # Lines
 //!
 //! Each line is a JSON object: `at`, nanoseconds on the driver's clock; `kind`; and what belongs to it, with sockets,

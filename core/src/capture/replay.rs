@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 
-use crate::capture::line::{AsItIs, Data, Line, Step, unhex};
+use crate::capture::line::{AsItIs, Line, Step, unhex};
 use crate::capture::{MAX_LINE, Replayable, VERSION};
 use crate::machine::{FileId, FileReport, Frame, Input, Output, RequestId, Scope, SocketId, Unanswered};
 use crate::time::Timestamp;
@@ -137,20 +137,16 @@ impl<M: Replayable> Player<M> {
 
     /// The input that a line tells of.
     fn input(&mut self, step: &Step) -> Option<Input> {
-        let frame = |data: &Data| data.to_frame();
         Some(match step {
             Step::Opened { socket } => Input::Opened(self.socket(*socket)),
-            Step::Frame { socket, data } => Input::Frame(self.socket(*socket), frame(data)?),
+            Step::Frame { socket, data } => Input::Frame(self.socket(*socket), data.to_frame()?),
             // Nothing came of it, but time passed: so it does for a socket that nobody knows.
             Step::Part { .. } => Input::Opened(self.strange.socket()),
             // No beginning of a compressed stream, nor of JSON.
             Step::Corrupt { socket, .. } => {
                 Input::Frame(self.socket(*socket), Frame::Binary([0xFF; 16].to_vec().into()))
             }
-            Step::Closed { socket, how } => {
-                let socket = self.sockets.remove(socket).unwrap_or_else(|| self.strange.socket());
-                Input::Closed(socket, how.to_closed())
-            }
+            Step::Closed { socket, how } => Input::Closed(self.socket(*socket), how.to_closed()),
             Step::Response { request, status, headers, body } => {
                 Input::Response(self.request(*request), Ok(body.to_response(*status, headers)?))
             }
@@ -163,7 +159,7 @@ impl<M: Replayable> Player<M> {
                     None => FileReport::Closed,
                     Some(reason) => FileReport::Failed { reason: reason.as_str().into() },
                 };
-                Input::File(self.files.remove(file).unwrap_or_else(|| self.strange.file()), report)
+                Input::File(self.file(*file), report)
             }
             Step::Timeout => Input::Timeout,
             _ => return None,
@@ -198,7 +194,11 @@ impl<M: Replayable> Player<M> {
     }
 
     fn request(&mut self, number: u64) -> RequestId {
-        self.requests.remove(&number).unwrap_or_else(|| self.strange.request())
+        self.requests.get(&number).copied().unwrap_or_else(|| self.strange.request())
+    }
+
+    fn file(&mut self, number: u64) -> FileId {
+        self.files.get(&number).copied().unwrap_or_else(|| self.strange.file())
     }
 }
 

@@ -7,7 +7,9 @@
 //!
 //! Discord handles a connection's messages in order, so once an old shard's heartbeat is acknowledged, everything
 //! that had happened when it was sent has been told by the old shards. What happened later is among what was held;
-//! so is some of what the old shards told too, which is recognised by its name and payload, and dropped.
+//! so is some of what the old shards told too, which is recognised by its name and payload, and dropped. A new shard
+//! whose connection lags tells such things even after it took over, until a heartbeat of its own is acknowledged.
+//! If a new shard loses its session meanwhile, it comes up again first, and the old ones go on telling.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -41,6 +43,17 @@ pub(crate) struct Handover {
     told: VecDeque<(Timestamp, EventName, Bytes)>,
 }
 
+/// What new shards that have taken over may still tell, though the old ones have told it.
+#[derive(Debug)]
+pub(crate) struct Echo {
+    told: BTreeMap<(EventName, Bytes), u32>,
+    pub(crate) waiting: Waiting,
+}
+
+/// The shards whose heartbeat is to be acknowledged, and whether they were asked for one.
+#[derive(Debug)]
+pub(crate) struct Waiting(BTreeMap<u32, bool>);
+
 #[derive(Debug, Default)]
 struct Incoming {
     /// Guilds that READY named and that have not come yet; `None` before READY.
@@ -50,8 +63,8 @@ struct Incoming {
 
 #[derive(Debug)]
 struct Drain {
-    /// The old shards that have not acknowledged, and whether they were asked to.
-    waiting: BTreeMap<u32, bool>,
+    /// The old shards that have not acknowledged.
+    waiting: Waiting,
     held: VecDeque<(u32, Dispatch)>,
     since: Timestamp,
     until: Timestamp,
@@ -101,17 +114,28 @@ impl Handover {
         if let Some(incoming) = self.incoming.get_mut(&scope) {
             incoming.note(now, &dispatch);
         }
-        let internal = matches!(dispatch.name, EventName::Ready | EventName::Resumed);
-        if let Some(drain) = self.drain.as_mut().filter(|_| !internal) {
+        if let Some(drain) = self.drain.as_mut().filter(|_| !is_internal(&dispatch)) {
             drain.held.push_back((scope, dispatch));
+        }
+    }
+
+    /// A new shard lost its session: what was held of it is not all. The old ones tell it.
+    pub(crate) fn lost(&mut self, scope: u32) {
+        if let Some(incoming) = self.incoming.get_mut(&scope) {
+            *incoming = Incoming::default();
+            self.drain = None;
         }
     }
 
     /// An old shard told this.
     pub(crate) fn outgoing(&mut self, now: Timestamp, dispatch: &Dispatch) {
+        if is_internal(dispatch) {
+            return;
+        }
         // What is held may be as old as the drain.
         let since = self.drain.as_ref().map_or(now, |drain| drain.since);
-        while self.told.front().is_some_and(|(at, ..)| since.since(*at) > MEMORY) || self.told.len() >= MAX_HELD
+        while self.told.front().is_some_and(|(at, ..)| since.since(*at) > MEMORY)
+            || self.told.len() >= MAX_HELD
         {
             self.told.pop_front();
         }
@@ -120,50 +144,19 @@ impl Handover {
 
     /// All new shards are up: waits for these old ones.
     pub(crate) fn drain(&mut self, now: Timestamp, old: impl Iterator<Item = u32>) {
-        let waiting = old.map(|scope| (scope, false)).collect();
+        let waiting = Waiting::new(old);
         self.drain = Some(Drain { waiting, held: VecDeque::new(), since: now, until: now + DRAIN_LIMIT });
     }
 
-    /// The old shards that still have to be asked for a heartbeat.
-    pub(crate) fn to_ask(&self) -> Vec<u32> {
-        let waiting = self.drain.iter().flat_map(|drain| &drain.waiting);
-        waiting.filter(|(_, asked)| !**asked).map(|(scope, _)| *scope).collect()
-    }
-
-    /// This old shard was asked.
-    pub(crate) fn asked(&mut self, scope: u32) {
-        if let Some(asked) = self.drain.as_mut().and_then(|drain| drain.waiting.get_mut(&scope)) {
-            *asked = true;
-        }
-    }
-
-    /// This old shard's heartbeat was acknowledged.
-    pub(crate) fn acknowledged(&mut self, scope: u32) {
-        if let Some(drain) = &mut self.drain
-            && drain.waiting.get(&scope) == Some(&true)
-        {
-            drain.waiting.remove(&scope);
-        }
-    }
-
-    /// This old shard's connection ended: what it was asked is void.
-    pub(crate) fn disconnected(&mut self, scope: u32) {
-        if let Some(asked) = self.drain.as_mut().and_then(|drain| drain.waiting.get_mut(&scope)) {
-            *asked = false;
-        }
-    }
-
-    /// This old shard has nothing more to tell.
-    pub(crate) fn gone(&mut self, scope: u32) {
-        if let Some(drain) = &mut self.drain {
-            drain.waiting.remove(&scope);
-        }
+    /// The old shards that are waited for.
+    pub(crate) fn waiting(&mut self) -> Option<&mut Waiting> {
+        self.drain.as_mut().map(|drain| &mut drain.waiting)
     }
 
     /// Whether the new shards take over now; with a gap if the old ones have not acknowledged.
     pub(crate) fn is_over(&self, now: Timestamp) -> Option<bool> {
         let drain = self.drain.as_ref()?;
-        if drain.waiting.is_empty() {
+        if drain.waiting.0.is_empty() {
             return Some(false);
         }
         (drain.until <= now || drain.held.len() >= MAX_HELD).then_some(true)
@@ -176,23 +169,81 @@ impl Handover {
         }
     }
 
-    /// What the new shards told that the old ones did not, in order.
-    pub(crate) fn finish(self) -> impl Iterator<Item = (u32, Dispatch)> {
-        let mut told: BTreeMap<(EventName, Bytes), u32> = BTreeMap::new();
+    /// What the new shards told that the old ones did not, in order, and what may still be told twice.
+    pub(crate) fn finish(self) -> (Vec<(u32, Dispatch)>, Echo) {
+        let mut echo = Echo { told: BTreeMap::new(), waiting: Waiting::new(self.incoming.into_keys()) };
         for (_, name, data) in self.told {
-            *told.entry((name, data)).or_default() += 1;
+            *echo.told.entry((name, data)).or_default() += 1;
         }
         let held = self.drain.map(|drain| drain.held).unwrap_or_default();
-        held.into_iter().filter(move |(_, dispatch)| {
-            match told.get_mut(&(dispatch.name.clone(), dispatch.data.clone())) {
-                Some(count @ 1..) => {
-                    *count -= 1;
-                    false
-                }
-                _ => true,
-            }
+        let news = held.into_iter().filter(|(_, dispatch)| !echo.contains(dispatch)).collect();
+        (news, echo)
+    }
+}
+
+impl Echo {
+    /// Whether the old shards told this, which then is not told a third time.
+    pub(crate) fn contains(&mut self, dispatch: &Dispatch) -> bool {
+        if is_internal(dispatch) {
+            return false;
+        }
+        let count = self.told.get_mut(&(dispatch.name.clone(), dispatch.data.clone()));
+        count.is_some_and(|count| {
+            let again = *count > 0;
+            *count = count.saturating_sub(1);
+            again
         })
     }
+}
+
+impl Waiting {
+    fn new(scopes: impl Iterator<Item = u32>) -> Self {
+        Self(scopes.map(|scope| (scope, false)).collect())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn contains(&self, scope: u32) -> bool {
+        self.0.contains_key(&scope)
+    }
+
+    /// The shards that still have to be asked for a heartbeat.
+    pub(crate) fn to_ask(&self) -> Vec<u32> {
+        self.0.iter().filter(|(_, asked)| !**asked).map(|(scope, _)| *scope).collect()
+    }
+
+    /// This shard was asked.
+    pub(crate) fn asked(&mut self, scope: u32) {
+        if let Some(asked) = self.0.get_mut(&scope) {
+            *asked = true;
+        }
+    }
+
+    /// This shard's heartbeat was acknowledged.
+    pub(crate) fn acknowledged(&mut self, scope: u32) {
+        if self.0.get(&scope) == Some(&true) {
+            self.0.remove(&scope);
+        }
+    }
+
+    /// This shard's connection ended: what it was asked is void.
+    pub(crate) fn disconnected(&mut self, scope: u32) {
+        if let Some(asked) = self.0.get_mut(&scope) {
+            *asked = false;
+        }
+    }
+
+    /// This shard has nothing more to tell.
+    pub(crate) fn gone(&mut self, scope: u32) {
+        self.0.remove(&scope);
+    }
+}
+
+/// Whether it concerns the connection only.
+const fn is_internal(dispatch: &Dispatch) -> bool {
+    matches!(dispatch.name, EventName::Ready | EventName::Resumed)
 }
 
 impl Incoming {

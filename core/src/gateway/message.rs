@@ -37,7 +37,7 @@ impl Message {
             Some(head) => Ok(Self {
                 op: head.op,
                 seq: head.seq,
-                name: head.name,
+                name: head.name.and_then(EventName::from_bytes),
                 data: message.slice(head.data..message.len() - 1),
             }),
             None => Self::validated(message),
@@ -62,22 +62,23 @@ impl fmt::Debug for Message {
     }
 }
 
-struct Head {
+struct Head<'a> {
     op: u64,
     seq: Option<u64>,
-    name: Option<EventName>,
+    /// ASCII, without escapes.
+    name: Option<&'a [u8]>,
     /// Where the payload starts. It ends before the last byte.
     data: usize,
 }
 
 /// The head of a message in Discord's own form.
-fn scan(message: &[u8]) -> Option<Head> {
+fn scan(message: &[u8]) -> Option<Head<'_>> {
     let rest = message.strip_prefix(br#"{"t":"#)?;
     let (name, rest) = match rest.strip_prefix(b"\"") {
         Some(rest) => {
-            let end = rest.iter().position(|&byte| byte == b'"')?;
+            let end = rest.iter().position(|&byte| !is_plain(byte))?;
             let (name, rest) = rest.split_at(end);
-            (Some(read_name(name)?), rest.strip_prefix(br#"","s":"#)?)
+            (Some(name), rest.strip_prefix(br#"","s":"#)?)
         }
         None => (None, rest.strip_prefix(br#"null,"s":"#)?),
     };
@@ -96,11 +97,9 @@ fn scan(message: &[u8]) -> Option<Head> {
     (fits && last == b'}').then_some(Head { op, seq, name, data: message.len() - data.len() })
 }
 
-/// A name without escapes.
-fn read_name(name: &[u8]) -> Option<EventName> {
-    let name = EventName::from_bytes(name)?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (name.index().is_some() || name.as_str().bytes().all(is_plain)).then_some(name)
+/// Whether this byte stands for itself in a string, and may be part of a name.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// A number in JSON's form, of at most 19 digits: what has more may not fit.

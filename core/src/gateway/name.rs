@@ -145,6 +145,7 @@ impl EventName {
     }
 
     /// The name that these bytes are; `None` if they are not UTF-8.
+    #[inline]
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Option<Self> {
         if let Some(known) = find(name) {
@@ -247,6 +248,7 @@ const fn table() -> [u8; SLOTS] {
     table
 }
 
+#[inline]
 fn find(name: &[u8]) -> Option<Known> {
     let mut at = slot(name);
     // Ends at the latest at an empty slot, of which there are more than names.

@@ -1,5 +1,6 @@
 //! Seeds for the corpora: small inputs that reach deep.
 
+mod cluster;
 mod conversation;
 mod script;
 mod wire;
@@ -12,10 +13,14 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
     match target {
         "call" => script::call(),
         "client" => [conversation::client(), script::client()].concat(),
+        "cluster" => cluster::cluster(),
         "decrypt" => wire::decrypt(),
         "discovery" => wire::discovery(),
         "envelope" => wire::envelope(),
         "gateway" => script::gateway(),
+        "inflate" => wire::inflate(),
+        "message" => wire::message(),
+        "objects" => wire::objects(),
         "recorder" => script::recorder(),
         "rest_error" => wire::rest_error(),
         "rtp" => wire::rtp(),

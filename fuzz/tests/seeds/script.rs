@@ -19,8 +19,13 @@ fn kind(names: &[&str], name: &str) -> u8 {
     kind as u8
 }
 
+/// A message of the main gateway.
+pub(super) fn gateway_message(name: &str, number: u64) -> Message {
+    Message::new(kind(&GATEWAY, name), number)
+}
+
 fn gateway_says(name: &str, number: u64) -> Step {
-    Step::Gateway(0, Message::new(kind(&GATEWAY, name), number))
+    Step::Gateway(0, gateway_message(name, number))
 }
 
 fn voice_says(name: &str, number: u64) -> Step {
@@ -40,6 +45,15 @@ pub(super) fn gateway() -> Vec<Seed> {
     let resume = [Step::Timeout, Step::Opened(0), gateway_says("Hello", 5_000), gateway_says("RESUMED", 9)];
     let commands: Vec<Step> = (0..140).map(|length| Step::Command(3, length)).collect();
     let gap = [gateway_says("MESSAGE_CREATE", u64::MAX), gateway_says("Invalid Session", 0), Step::Timeout];
+    let dispatches = [gateway_says("MESSAGE_CREATE", 2), gateway_says("MESSAGE_CREATE", 3)];
+    let acknowledged = with(&with(&dispatches, &[Step::Command(251, 1), Step::Gone(0, 0)]), &resume);
+    let members = Step::Command(249, 0);
+    let chunk = |seq: u64, index: u64| gateway_says("GUILD_MEMBERS_CHUNK", seq | index << 16 | 2 << 24);
+    let limited = gateway_says("RATE_LIMITED", 2 | 1 << 16 | 40 << 17);
+    let asked = vec![[gateway_says("Heartbeat", 0), gateway_says("Heartbeat ACK", 0)]; 125].concat();
+    let often = vec![[Step::Timeout, gateway_says("Heartbeat ACK", 0)]; 130].concat();
+    let compressed = with(&dispatches, &with(&[Step::Closed(0, 4000)], &resume));
+    let wanted = [gateway_says("READY with guilds", 1 | 3 << 16), gateway_says("GUILD_CREATE", 2)];
     let cut = Message { at: 30, byte: b'}', ..Message::new(0, 41_250) };
     vec![
         ("session_with_heartbeats_and_a_zombie", input(0, &then(&beats))),
@@ -61,6 +75,30 @@ pub(super) fn gateway() -> Vec<Seed> {
             input(0, &then(&[Step::Command(255, 0), Step::Stale(1, 0), Step::Command(3, 1)])),
         ),
         ("nobody_answers", input(0, &vec![Step::Timeout; 12])),
+        ("messages_of_their_own_zlib_streams", input(1 << 3, &then(&compressed))),
+        ("a_zlib_stream", input(2 << 3, &then(&compressed))),
+        ("a_zstd_stream", input(3 << 3, &then(&compressed))),
+        ("a_corrupt_zstd_stream", input(3 << 3, &[Step::Opened(0), Step::Binary(0, vec![1; 9])])),
+        ("acknowledged_dispatches", input(0x21, &with(&resume, &acknowledged))),
+        ("members_come_in_chunks", input(0, &then(&[members.clone(), chunk(2, 1), chunk(3, 0)]))),
+        ("members_are_refused", input(0, &then(&[members.clone(), limited, members.clone(), Step::Timeout]))),
+        ("members_do_not_come", input(0, &then(&[&[members], &often[..8]].concat()))),
+        ("few_events_are_wanted", input(0x40, &with(&in_session()[..2], &with(&wanted, &dispatches)))),
+        ("identifies_when_granted", input(0x80, &with(&[Step::Command(253, 0)], &in_session()))),
+        (
+            "the_user_wants_another_connection",
+            input(0, &then(&[Step::Command(252, 1), Step::Command(252, 0), Step::Command(250, 0)])),
+        ),
+        ("suspended", input(0, &then(&[Step::Command(254, 0), Step::Command(251, 0)]))),
+        ("asked_heartbeats_leave_room_for_others", input(0, &then(&with(&asked, &vec![Step::Timeout; 3])))),
+        (
+            "heartbeats_every_millisecond",
+            input(
+                0,
+                &[&[Step::Opened(0), gateway_says("Hello", 1), gateway_says("READY", 1)], &often[..]]
+                    .concat(),
+            ),
+        ),
         (
             "unknown_opcode",
             input(0, &then(&[gateway_says("unknown", 77), Step::Binary(0, vec![0x78, 0x9C])])),

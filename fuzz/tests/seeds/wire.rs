@@ -2,8 +2,13 @@
 
 use std::net::IpAddr;
 
+use sanscord::object::Typed;
 use sanscord::rtp::header::Header;
+use sanscord_fuzz::inflate::COMPRESSIONS;
 use sanscord_fuzz::message::{Message, Rtp, discovered};
+use sanscord_fuzz::pack::Packer;
+use zlib_rs::{Deflate, DeflateFlush};
+use zstd_safe::{CCtx, InBuffer, OutBuffer};
 
 use super::Seed;
 
@@ -26,6 +31,127 @@ pub(super) fn envelope() -> Vec<Seed> {
     seeds.push(("nested_200_deep", deep.into()));
     seeds.push(("not_utf8", b"{\"op\":0,\"d\":\"\xff\"}".to_vec()));
     seeds
+}
+
+pub(super) fn message() -> Vec<Seed> {
+    let texts = [
+        ("keys_behind_the_payload", r#"{"t":"A","s":1,"op":0,"d":{},"x":{}}"#),
+        ("another_payload_behind", r#"{"t":"A","s":1,"op":0,"d":[],"d":[]}"#),
+        ("opcode_twice", r#"{"t":"A","s":1,"op":0,"d":"","op":""}"#),
+        ("payload_of_one_quote", r#"{"t":null,"s":null,"op":1,"d":"}"#),
+        ("large_number", r#"{"t":null,"s":18446744073709551615,"op":9999999999999999999,"d":null}"#),
+        ("leading_zero", r#"{"t":null,"s":01,"op":0,"d":null}"#),
+        ("spaces", r#"{ "t": "TYPING_START", "s": 4, "op": 0, "d": {} }"#),
+    ];
+    let mut seeds = envelope();
+    seeds.extend(texts.map(|(name, text)| (name, text.into())));
+    seeds
+}
+
+/// The first byte: the compression, and a bound in units of 256 bytes.
+const fn bounded(compression: u8, units: u8) -> u8 {
+    compression | units << 2
+}
+
+fn frames(choice: u8, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut input = vec![choice];
+    for frame in frames {
+        input.extend((frame.len() as u16).to_le_bytes());
+        input.extend_from_slice(frame);
+    }
+    input
+}
+
+pub(super) fn inflate() -> Vec<Seed> {
+    let messages = [b"{\"op\":11}".to_vec(), b"ab".repeat(700), b"{}".to_vec(), b"{\"op\":11}".to_vec()];
+    let stored = |which: usize| {
+        let mut packer = Packer::new(COMPRESSIONS[which]);
+        messages.iter().map(|message| packer.pack(message)).collect::<Vec<_>>()
+    };
+    let mut deflate = Deflate::new(6, true, 15);
+    let deflated = messages.iter().map(|message| {
+        let (mut space, before) = (vec![0; 4096], deflate.total_out());
+        deflate.compress(message, &mut space, DeflateFlush::SyncFlush).unwrap();
+        space.truncate((deflate.total_out() - before) as usize);
+        space
+    });
+    let deflated: Vec<Vec<u8>> = deflated.collect();
+    let mut context = CCtx::create();
+    let zstd = messages.iter().map(|message| {
+        let mut space = vec![0; 4096];
+        let mut output = OutBuffer::around(&mut space[..]);
+        context.compress_stream(&mut output, &mut InBuffer::around(message)).unwrap();
+        context.flush_stream(&mut output).unwrap();
+        let length = output.pos();
+        space.truncate(length);
+        space
+    });
+    let zstd: Vec<Vec<u8>> = zstd.collect();
+    let whole = deflated.concat();
+    let pieces: Vec<Vec<u8>> = whole.chunks(7).map(Vec::from).collect();
+    let mut corrupt = deflated.clone();
+    corrupt[1][3] ^= 0x55;
+    let mut wide = zstd.clone();
+    wide[0][5] = 0xFF;
+    let mut payload = stored(1);
+    payload[0].push(0);
+    vec![
+        ("none", frames(bounded(0, 4), &messages)),
+        ("payloads", frames(bounded(1, 8), &stored(1))),
+        ("payload_with_more_behind", frames(bounded(1, 8), &payload)),
+        ("zlib_stored", frames(bounded(2, 8), &stored(2))),
+        ("zlib_stream", frames(bounded(2, 8), &deflated)),
+        ("zlib_in_pieces", frames(bounded(2, 8), &pieces)),
+        ("zlib_too_long", frames(bounded(2, 2), &deflated)),
+        ("zlib_corrupt", frames(bounded(2, 8), &corrupt)),
+        ("zlib_two_messages_in_one_frame", frames(bounded(2, 8), &[deflated.concat()])),
+        ("zstd_stored", frames(bounded(3, 8), &stored(3))),
+        ("zstd_stream", frames(bounded(3, 8), &zstd)),
+        ("zstd_too_long", frames(bounded(3, 2), &zstd)),
+        ("zstd_cut", frames(bounded(3, 8), &[zstd[0][..9].to_vec(), zstd[0][9..].to_vec()])),
+        ("zstd_wide_window", frames(bounded(3, 8), &wide)),
+        ("nothing", frames(bounded(2, 0), &[Vec::new(), vec![0x78]])),
+    ]
+}
+
+pub(super) fn objects() -> Vec<Seed> {
+    let payload = |name: &str, json: &str| {
+        let which = Typed::NAMES.iter().position(|known| *known == name).unwrap_or(255);
+        let mut input = vec![which as u8];
+        input.extend(json.bytes());
+        input
+    };
+    let user = r#"{"id":"80351110224678912","username":"mason","avatar":null,"bot":true,"new":[1.50]}"#;
+    let message = format!(
+        r#"{{"id":"1","channel_id":"2","guild_id":"3","author":{user},"content":"h\u00e9 <@1>","timestamp":
+        "2026-01-01T00:00:00+00:00","edited_timestamp":null,"tts":false,"mention_everyone":false,"mentions":[],
+        "mention_roles":[],"attachments":[],"embeds":[{{"title":"a","color":1,"fields":[]}}],"pinned":false,
+        "type":0,"reactions":[{{"count":1,"me":false,"emoji":{{"id":null,"name":"a"}}}}]}}"#
+    );
+    let member =
+        format!(r#"{{"user":{user},"roles":["5"],"joined_at":"2020-01-01","guild_id":"3","deaf":1e0}}"#);
+    vec![
+        ("message", payload("MESSAGE_CREATE", &message)),
+        ("part_of_a_message", payload("MESSAGE_UPDATE", r#"{"id":"1","channel_id":"2","embeds":null}"#)),
+        ("guild_unavailable", payload("GUILD_CREATE", r#"{"id":"1","unavailable":true}"#)),
+        ("guild_left", payload("GUILD_DELETE", r#"{"id":"1"}"#)),
+        ("member", payload("GUILD_MEMBER_UPDATE", &member)),
+        ("channel", payload("CHANNEL_CREATE", r#"{"id":"1","type":99,"name":null,"topic":"\ud83d"}"#)),
+        ("presence", payload("PRESENCE_UPDATE", r#"{"user":{"id":"1"},"status":"new","guild_id":"3"}"#)),
+        (
+            "voice_state",
+            payload("VOICE_STATE_UPDATE", r#"{"channel_id":null,"user_id":"1","session_id":"a"}"#),
+        ),
+        (
+            "interaction",
+            payload("INTERACTION_CREATE", r#"{"id":"1","application_id":"2","type":2,"token":"a"}"#),
+        ),
+        ("key_twice", payload("USER_UPDATE", r#"{"id":"1","id":"2","username":"a"}"#)),
+        ("escaped_key", payload("TYPING_START", r#"{"\u0069d":"1","channel_id":"2","user_id":"3"}"#)),
+        ("unknown_event", payload("NEW", r#"{"a":{"b":[1e400,-0,null]}}"#)),
+        ("no_object", payload("MESSAGE_DELETE", "[]")),
+        ("not_utf8", [payload("MESSAGE_CREATE", "{\"content\":\""), vec![0xFF, b'"', b'}']].concat()),
+    ]
 }
 
 pub(super) fn rtp() -> Vec<Seed> {

@@ -1,11 +1,13 @@
 //! The other side: answers whatever a machine asks for at once, until audio can flow.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use sanscord::client::{self, Client};
 use sanscord::entropy::Entropy;
-use sanscord::gateway::{self, Intents, Shard};
+use sanscord::gateway::shard::Start;
+use sanscord::gateway::{self, Compression, Intents, Shard};
 use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::machine::{FileReport, Frame, Input, Machine, Output, Response, Scope, SocketId};
 use sanscord::rtp::aead::{Backend, KEY, Mode};
@@ -242,19 +244,67 @@ impl<M> Staged<M> {
 /// If it does not come about.
 #[must_use]
 pub fn shard() -> Staged<Shard> {
-    let config = gateway::Config {
-        token: Token::new("token"),
-        intents: Intents::GUILDS,
-        url: GATEWAY.into(),
-        shard: None,
-        attempts: None,
-    };
-    let mut machine = Shard::new(config, None, Scope::new(1), Entropy::new([7; 32]));
+    let mut config = gateway::Config::new(Token::new("token"), Intents::GUILDS);
+    config.compression = Compression::None;
+    let start = Start::new(GATEWAY);
+    let mut machine = Shard::new(Arc::new(config), start, Scope::new(1), Entropy::new([7; 32]));
     let mut peer = Peer::new(Mode::AeadAes256GcmRtpsize);
     machine.handle_input(START, Input::Timeout);
     peer.settle(START, &mut machine);
     assert!(machine.session().is_some(), "{:?}", machine.phase());
     Staged { machine, peer, now: START }
+}
+
+/// A shard that has taken in the opening of a [stream](crate::stream), and the socket by which more can come.
+///
+/// # Panics
+/// If it is not in session then.
+#[must_use]
+pub fn shard_on(config: Arc<gateway::Config>, opening: &[Frame]) -> (Shard, SocketId) {
+    let mut machine = Shard::new(config, Start::new(GATEWAY), Scope::new(1), Entropy::new([7; 32]));
+    machine.handle_input(START, Input::Timeout);
+    let mut socket = None;
+    loop {
+        match machine.poll_output() {
+            Output::OpenWebSocket { socket: opened, .. } => socket = Some(opened),
+            Output::Wait(_) => break,
+            _ => {}
+        }
+    }
+    let socket = socket.expect("a socket");
+    machine.handle_input(START, Input::Opened(socket));
+    for frame in opening {
+        machine.handle_input(START, Input::Frame(socket, frame.clone()));
+    }
+    while !matches!(machine.poll_output(), Output::Wait(_)) {}
+    assert!(machine.session().is_some(), "{:?}", machine.phase());
+    (machine, socket)
+}
+
+/// WebSocket messages as a server sends them (RFC 6455, section 5.2): unmasked, each in one frame.
+#[must_use]
+pub fn framed(frames: &[Frame]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for frame in frames {
+        let (opcode, data) = match frame {
+            Frame::Text(data) => (1, data),
+            Frame::Binary(data) => (2, data),
+        };
+        bytes.push(0x80 | opcode);
+        match data.len() {
+            len @ 0..126 => bytes.push(len as u8),
+            len @ 126..0x1_0000 => {
+                bytes.push(126);
+                bytes.extend((len as u16).to_be_bytes());
+            }
+            len => {
+                bytes.push(127);
+                bytes.extend((len as u64).to_be_bytes());
+            }
+        }
+        bytes.extend(data);
+    }
+    bytes
 }
 
 /// A call in which audio flows, and the speaker is known.
@@ -291,6 +341,7 @@ pub fn call(backend: Backend, mode: Mode) -> Staged<Call> {
 pub fn client(backend: Backend, mode: Mode, calls: u64, record: bool) -> Staged<Client> {
     let mut config = client::Config::new(Token::new("token"));
     config.backend = backend;
+    config.gateway.compression = Compression::None;
     let mut machine = Client::new(config, [7; 32]);
     let mut peer = Peer::new(mode);
     let guilds = || (GUILD.0..GUILD.0 + calls).map(GuildId);

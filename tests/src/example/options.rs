@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lexopt::prelude::{Long, Short, ValueExt};
 use sanscord::id::{ChannelId, GuildId};
 
-use crate::example::Demonstration;
+use crate::example::{Demonstration, variable};
 
 /// What `--help` shows.
 pub const USAGE: &str = "\
@@ -99,12 +99,7 @@ impl Options {
                 other => return Err(usage(other.unexpected())),
             }
         }
-        let env = |name: &str| match env(name).map(OsString::into_string) {
-            Some(Err(_)) => Err(format!("{name} is not readable text")),
-            Some(Ok(value)) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-            None => Ok(None),
-        };
-        let token = env("DISCORD_BOT_TOKEN")?;
+        let token = variable(&env, "DISCORD_BOT_TOKEN")?;
         let place = match (guild, channel) {
             (Some(guild), Some(channel)) => Some((guild, channel)),
             (None, None) if token.is_none() => None,
@@ -121,8 +116,8 @@ impl Options {
         }
         let length = seconds.or_else(|| token.is_none().then_some(10)).map(|s| Duration::from_secs(s.into()));
         Ok(Some(Self {
-            api_base: env("DISCORD_API_BASE")?,
-            certificates: env("SSL_CERT_FILE")?.map(PathBuf::from),
+            api_base: variable(&env, "DISCORD_API_BASE")?,
+            certificates: variable(&env, "SSL_CERT_FILE")?.map(PathBuf::from),
             folder: folder.unwrap_or_else(default_folder),
             token,
             place,

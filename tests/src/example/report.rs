@@ -9,7 +9,7 @@ use sanscord::client::{Client, Event, Stopped};
 use sanscord::id::{GuildId, UserId};
 use sanscord::record::Recording;
 use sanscord::voice::tally::Tally;
-use sanscord::{gateway, record, voice};
+use sanscord::{cluster, gateway, record, voice};
 
 /// How the call stands at one moment.
 #[derive(Clone, Debug, Default)]
@@ -73,11 +73,10 @@ impl Report {
     /// Takes an event. `true`: the call is over and the client should stop.
     pub fn event(&mut self, event: &Event) -> bool {
         match event {
-            Event::GatewayBot(_) => {}
-            Event::GatewayBotFailed { reason, retry_in } => {
+            Event::Cluster(cluster::Event::GatewayBotFailed { reason, retry_in }) => {
                 self.say(&format!("{reason}; trying again in {}", seconds(*retry_in)));
             }
-            Event::Gateway(event) => self.gateway_event(event),
+            Event::Gateway(_, event) => self.gateway_event(event),
             Event::Voice(guild, event) if *guild == self.guild => return self.voice_event(event),
             Event::Recording(guild, event) if *guild == self.guild => self.record_event(event),
             Event::Stopped { reason } if *reason != Stopped::ByUser => self.fail(reason.to_string()),
@@ -88,10 +87,10 @@ impl Report {
 
     fn gateway_event(&mut self, event: &gateway::Event) {
         match event {
-            gateway::Event::Connected { resumed: true, replayed: 0 } => {
+            gateway::Event::Connected { resumed: true, replayed: 0, .. } => {
                 self.say("gateway session resumed, nothing was missed");
             }
-            gateway::Event::Connected { resumed: true, replayed } => {
+            gateway::Event::Connected { resumed: true, replayed, .. } => {
                 self.say(&format!("gateway session resumed, {replayed} missed events received"));
             }
             gateway::Event::Connected { resumed: false, .. } => self.say("gateway session started"),

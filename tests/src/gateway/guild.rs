@@ -1,6 +1,9 @@
-//! The objects that our Discord has: users, channels, the guild.
+//! The objects that our Discord has: users, channels, guilds.
 
-use sanscord::id::{ChannelId, UserId};
+use std::collections::BTreeSet;
+
+use sanscord::gateway::ShardId;
+use sanscord::id::{ChannelId, GuildId, UserId};
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -10,7 +13,35 @@ use crate::speaker::Speaker;
 const EPOCH: u64 = (1_767_225_600_000 - 1_420_070_400_000) << 22;
 const JOINED: &str = "2026-01-01T00:00:00.000000+00:00";
 
-pub(crate) fn ready(config: &Config, session: &str, shard: [u64; 2]) -> Value {
+/// All guilds, the main one first.
+pub(crate) fn ids(config: &Config) -> Vec<GuildId> {
+    let mut ids = vec![config.guild];
+    let mut seen = BTreeSet::from([config.guild]);
+    ids.extend(config.more_guilds.iter().filter(|id| seen.insert(**id)));
+    ids
+}
+
+/// Whether there is a guild of this id.
+pub(crate) fn exists(config: &Config, id: GuildId) -> bool {
+    config.guild == id || config.more_guilds.contains(&id)
+}
+
+/// The text channel of a guild.
+pub(crate) fn text_channel(config: &Config, id: GuildId) -> ChannelId {
+    if id == config.guild { config.text_channel.0 } else { ChannelId(id.0.wrapping_add(1)) }
+}
+
+/// The guild whose text channel this is.
+pub(crate) fn of_text_channel(config: &Config, channel: ChannelId) -> Option<GuildId> {
+    if channel == config.text_channel.0 {
+        return Some(config.guild);
+    }
+    let guild = GuildId(channel.0.wrapping_sub(1));
+    config.more_guilds.contains(&guild).then_some(guild)
+}
+
+pub(crate) fn ready(config: &Config, session: &str, shard: ShardId, guilds: &[GuildId]) -> Value {
+    let guilds: Vec<_> = guilds.iter().map(|id| json!({"id": id, "unavailable": true})).collect();
     json!({
         "v": 10,
         "user": bot(config),
@@ -21,29 +52,31 @@ pub(crate) fn ready(config: &Config, session: &str, shard: [u64; 2]) -> Value {
         "relationships": [],
         "private_channels": [],
         "presences": [],
-        "guilds": [{"id": config.guild, "unavailable": true}],
+        "guilds": guilds,
         "shard": shard,
         "application": {"id": config.bot, "flags": 565_248},
         "_trace": ["[\"gateway-test-1\"]"],
     })
 }
 
-pub(crate) fn create(config: &Config) -> Value {
-    let present = || config.speakers.iter().filter(|speaker| speaker.present);
+pub(crate) fn create(config: &Config, id: GuildId) -> Value {
+    let speakers = || config.speakers.iter().filter(|_| id == config.guild);
     let members: Vec<_> = std::iter::once(member(&bot(config)))
-        .chain(config.speakers.iter().map(|speaker| member(&user(speaker))))
+        .chain(speakers().map(|speaker| member(&user(speaker))))
         .collect();
-    let states: Vec<_> =
-        present().map(|speaker| speaker_state(config, speaker, Some(speaker.channel))).collect();
-    let mut guild = guild(config);
+    let states: Vec<_> = speakers()
+        .filter(|speaker| speaker.present)
+        .map(|speaker| speaker_state(config, speaker, Some(speaker.channel)))
+        .collect();
+    let mut guild = guild(config, id);
     for (key, value) in [
         ("joined_at", json!(JOINED)),
         ("large", json!(false)),
         ("unavailable", json!(false)),
-        ("member_count", json!(members.len())),
+        ("member_count", json!(members.len() as u64 + u64::from(config.members))),
         ("voice_states", json!(states)),
         ("members", json!(members)),
-        ("channels", channels(config)),
+        ("channels", channels(config, id)),
         ("threads", json!([])),
         ("presences", json!([])),
         ("stage_instances", json!([])),
@@ -55,12 +88,13 @@ pub(crate) fn create(config: &Config) -> Value {
     guild
 }
 
-pub(crate) fn guild(config: &Config) -> Value {
+pub(crate) fn guild(config: &Config, id: GuildId) -> Value {
+    let name = if id == config.guild { config.guild_name.clone() } else { format!("Guild {id}") };
     json!({
-        "id": config.guild, "name": config.guild_name, "icon": null, "splash": null, "owner_id": "1",
+        "id": id, "name": name, "icon": null, "splash": null, "owner_id": "1",
         "afk_channel_id": null, "afk_timeout": 300, "verification_level": 0,
         "default_message_notifications": 0, "explicit_content_filter": 0, "roles": [{
-            "id": config.guild, "name": "@everyone", "color": 0, "hoist": false, "position": 0,
+            "id": id, "name": "@everyone", "color": 0, "hoist": false, "position": 0,
             "permissions": "2248473465835073", "managed": false, "mentionable": false, "flags": 0,
         }],
         "emojis": [], "stickers": [], "features": [], "mfa_level": 0, "application_id": null,
@@ -71,15 +105,18 @@ pub(crate) fn guild(config: &Config) -> Value {
     })
 }
 
-pub(crate) fn channels(config: &Config) -> Value {
-    let all = std::iter::once(&config.text_channel).chain(&config.voice_channels);
-    all.filter_map(|(id, _)| channel(config, *id)).collect()
+/// The channels of a guild.
+pub(crate) fn channels(config: &Config, id: GuildId) -> Value {
+    let voice = config.voice_channels.iter().filter(|_| id == config.guild);
+    let all = std::iter::once(text_channel(config, id)).chain(voice.map(|(channel, _)| *channel));
+    all.filter_map(|channel| self::channel(config, channel)).collect()
 }
 
 pub(crate) fn channel(config: &Config, id: ChannelId) -> Option<Value> {
-    if config.text_channel.0 == id {
+    if let Some(guild) = of_text_channel(config, id) {
+        let name = if guild == config.guild { &config.text_channel.1 } else { "general" };
         return Some(json!({
-            "id": id, "type": 0, "guild_id": config.guild, "name": config.text_channel.1, "position": 0,
+            "id": id, "type": 0, "guild_id": guild, "name": name, "position": 0,
             "permission_overwrites": [], "topic": null, "nsfw": false, "last_message_id": null,
             "rate_limit_per_user": 0, "parent_id": null, "flags": 0,
         }));
@@ -97,28 +134,30 @@ pub(crate) fn bot(config: &Config) -> Value {
     person(config.bot, &config.bot_name, true)
 }
 
-/// Somebody's message, with a number that makes it distinct.
-pub(crate) fn message(config: &Config, number: u64) -> Value {
-    let author = config.speakers.first().map_or_else(|| person(UserId(1), "somebody", false), user);
+/// Who writes messages that nobody in particular writes.
+pub(crate) fn author(config: &Config) -> Value {
+    config.speakers.first().map_or_else(|| person(UserId(1), "somebody", false), user)
+}
+
+/// A message in a guild's text channel, with a number that makes it distinct.
+pub(crate) fn message(config: &Config, guild: GuildId, author: &Value, content: &str, number: u64) -> Value {
     json!({
-        "id": (EPOCH + (number << 22)).to_string(), "channel_id": config.text_channel.0,
-        "guild_id": config.guild, "author": author, "content": format!("message {number}"),
+        "id": (EPOCH + (number << 22)).to_string(), "channel_id": text_channel(config, guild),
+        "guild_id": guild, "author": author, "content": content,
         "timestamp": JOINED, "edited_timestamp": null, "tts": false, "mention_everyone": false,
         "mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "pinned": false, "type": 0,
         "flags": 0, "components": [], "nonce": number.to_string(),
     })
 }
 
-pub(crate) fn members_chunk(config: &Config, nonce: Option<&str>) -> Value {
-    let members: Vec<_> = config.speakers.iter().map(|speaker| member(&user(speaker))).collect();
-    let mut chunk = json!({
-        "guild_id": config.guild, "members": members, "chunk_index": 0, "chunk_count": 1, "not_found": [],
-    });
-    // Discord docs: Gateway Events, Request Guild Members: longer nonces are ignored.
-    if let Some(nonce) = nonce.filter(|nonce| nonce.len() <= 32) {
-        chunk["nonce"] = json!(nonce);
-    }
-    chunk
+/// A numbered message in a guild, of which it is told how many guilds stand before it; as text, because there are
+/// many of them.
+pub(crate) fn chatter(config: &Config, author: &str, guild: GuildId, index: usize, number: u64) -> String {
+    let id = EPOCH + (number << 22) + index as u64;
+    let channel = text_channel(config, guild);
+    format!(
+        r#"{{"type":0,"tts":false,"timestamp":"{JOINED}","pinned":false,"nonce":"{number}","mentions":[],"mention_roles":[],"mention_everyone":false,"id":"{id}","flags":0,"embeds":[],"edited_timestamp":null,"content":"message {number}","components":[],"channel_id":"{channel}","author":{author},"attachments":[],"guild_id":"{guild}"}}"#
+    )
 }
 
 /// The voice state of the bot.
@@ -153,18 +192,18 @@ fn state(
     })
 }
 
-fn user(speaker: &Speaker) -> Value {
+pub(crate) fn user(speaker: &Speaker) -> Value {
     person(speaker.user, &speaker.name, false)
 }
 
-fn person(id: UserId, name: &str, bot: bool) -> Value {
+pub(crate) fn person(id: UserId, name: &str, bot: bool) -> Value {
     json!({
         "id": id, "username": name.to_lowercase(), "global_name": if bot { None } else { Some(name) },
         "discriminator": "0", "avatar": null, "bot": bot, "public_flags": 0,
     })
 }
 
-fn member(user: &Value) -> Value {
+pub(crate) fn member(user: &Value) -> Value {
     json!({
         "user": user, "nick": null, "avatar": null, "roles": [], "joined_at": JOINED, "premium_since": null,
         "deaf": false, "mute": false, "flags": 0, "pending": false, "communication_disabled_until": null,

@@ -1,21 +1,23 @@
 //! Identify and Resume: how a connection gets a session.
 
-use sanscord::time::Duration;
+use std::collections::btree_map::Entry;
+
+use sanscord::gateway::ShardId;
+use sanscord::id::GuildId;
 use serde_json::Value;
 
-use super::session::Session;
-use super::{GUILDS, Gateway, MAX_SESSIONS, guild, text};
+use super::commands::check_presence;
+use super::session::{Event, Session, SessionKey};
+use super::{GUILDS, Gateway, MAX_SESSIONS, guild};
 use crate::desk::Desk;
-use crate::fault::GatewayStep;
+use crate::fault::{End, GatewayStep};
 use crate::server::{ConnectionId, Service};
 use crate::violation::Rule;
 
-/// How far apart Identifies of one concurrency key are.
-const IDENTIFY_WINDOW: Duration = Duration::from_secs(5);
-/// The shortest wait after Invalid Session, as Discord's staff advise.
-const INVALID_WAIT: Duration = Duration::from_secs(1);
 /// All intents that exist for bots (protocol version 10).
 const INTENTS: u64 = 0x331_FFFF;
+/// Shards of which [`Report::shard_identifies`](crate::desk::Report) tells.
+const MAX_REPORTED: usize = 4_096;
 
 impl Gateway {
     pub(super) fn on_identify(&mut self, desk: &mut Desk, connection: ConnectionId, d: &Value) {
@@ -26,78 +28,108 @@ impl Gateway {
             desk.violation(Rule::Payload, "an Identify lacks its token, its intents or its properties");
             return self.fail(desk, connection, 4002);
         };
+        if let Err(what) = check_options(d) {
+            desk.violation(Rule::Payload, format!("an Identify is not as documented: {what}"));
+            return self.fail(desk, connection, 4002);
+        }
+        let shard = read_shard(d.get("shard"));
+        if let Some(state) = self.connections.get_mut(&connection) {
+            state.shard = shard;
+        }
         if token.starts_with("Bot ") {
             desk.violation(Rule::Payload, "an Identify's token begins with \"Bot \", which is REST's custom");
         }
         if token != desk.config.token {
             return self.fail(desk, connection, 4004);
         }
-        let shard = match d.get("shard") {
-            None | Some(Value::Null) => Some([0, 1]),
-            Some(shard) => serde_json::from_value::<[u64; 2]>(shard.clone()).ok(),
-        };
-        let Some([shard, shards]) = shard.filter(|[shard, shards]| shard < shards) else {
-            return self.fail(desk, connection, 4010);
-        };
+        if !self.spend_identify(desk) {
+            return;
+        }
+        let Some(shard) = shard else { return self.fail(desk, connection, 4010) };
+        self.limits.mourn(desk, shard);
+        if shard.count < desk.config.min_shards {
+            return self.fail(desk, connection, 4011);
+        }
         if intents & !INTENTS != 0 {
             return self.fail(desk, connection, 4013);
         }
         if intents & desk.config.disallowed_intents != 0 {
             return self.fail(desk, connection, 4014);
         }
-        if !self.may_identify(desk, shard) {
-            self.invalidated = Some(desk.now);
-            return desk.send(Service::Gateway, connection, text(9, &Value::Bool(false)));
+        if !self.limits.may_identify(desk, shard) {
+            return self.declare_invalid(desk, connection, Some(shard));
         }
-        if let Some(state) = self.connections.get(&connection)
-            && !desk.config.resume_path.is_empty()
-            && state.path == desk.config.resume_path
-        {
-            desk.violation(Rule::ResumeUrl, "an Identify came to resume_gateway_url");
+        if let Some(state) = self.connections.get_mut(&connection) {
+            if !desk.config.resume_path.is_empty() && state.path == desk.config.resume_path {
+                desk.violation(Rule::ResumeUrl, "an Identify came to resume_gateway_url");
+            }
+            state.compresses = desk.config.compression && d.get("compress") == Some(&Value::Bool(true));
         }
         if self.fault(desk, connection, GatewayStep::Ready) {
             return;
         }
-        if self.sessions.len() == MAX_SESSIONS
-            && let Some(id) = self.sessions.iter().find(|s| s.connection.is_none()).map(|s| s.id.clone())
-        {
-            self.end_session(&id, false);
-        }
-        let slack = desk.config.tolerance + desk.delay(Service::Gateway);
-        let mut session = Session::new(desk.hex(16), connection, intents, slack);
-        if let Some(state) = self.connections.get_mut(&connection) {
-            state.session = Some(session.id.clone());
-        }
-        desk.report.identifies += 1;
-        let ready = guild::ready(&desk.config, &session.id, [shard, shards]);
-        session.dispatch(desk, "READY", &ready);
-        let id = session.id.clone();
-        self.sessions.push(session);
-        if self.next_chatter.is_none() {
-            self.next_chatter = desk.config.chatter.map(|every| desk.now + every);
-        }
-        // Discord docs: Gateway, Sharding.
-        let is_ours = (desk.config.guild.0 >> 22) % shards == shard;
-        if self.fault(desk, connection, GatewayStep::GuildCreate) || !is_ours || intents & GUILDS == 0 {
+        let Some(key) = self.begin(desk, connection, shard, intents) else { return };
+        if self.fault(desk, connection, GatewayStep::GuildCreate) || intents & GUILDS == 0 {
             return;
         }
-        let create = guild::create(&desk.config);
-        self.dispatch_to(desk, &id, "GUILD_CREATE", &create);
+        for id in served(desk, shard) {
+            let create = guild::create(&desk.config, id).to_string();
+            self.dispatch_to(desk, key, Event { name: "GUILD_CREATE", d: &create });
+        }
     }
 
-    /// Whether the concurrency key of this shard is free, and the wait after Invalid Session over.
-    fn may_identify(&mut self, desk: &mut Desk, shard: u64) -> bool {
-        let tolerance = desk.config.tolerance.min(Duration::from_millis(200));
-        if self.invalidated.take().is_some_and(|at| desk.now.since(at) < INVALID_WAIT) {
-            desk.violation(Rule::IdentifyRate, "an Identify came less than a second after Invalid Session");
+    /// Takes one Identify of the day's. With one too many the token is reset, and every session ends.
+    fn spend_identify(&mut self, desk: &mut Desk) -> bool {
+        desk.report.identifies_spent += 1;
+        let had = desk.identifies.is_revoked();
+        if desk.identifies.spend() {
+            return true;
         }
-        let key = shard % u64::from(desk.config.max_concurrency.max(1));
-        let last = self.identified.insert(key, desk.now);
-        let free = last.is_none_or(|last| desk.now.since(last) + tolerance >= IDENTIFY_WINDOW);
-        if !free {
-            desk.violation(Rule::IdentifyRate, format!("two Identifies of key {key} within five seconds"));
+        if !had {
+            desk.violation(Rule::IdentifyBudget, "an Identify came though none remained");
         }
-        free
+        for connection in self.open() {
+            self.hang_up(desk, connection, End::Close(4004));
+        }
+        false
+    }
+
+    /// A new session, with its READY.
+    fn begin(
+        &mut self,
+        desk: &mut Desk,
+        connection: ConnectionId,
+        shard: ShardId,
+        intents: u64,
+    ) -> Option<SessionKey> {
+        if self.sessions.len() >= MAX_SESSIONS {
+            let lost = self.sessions.iter().find(|(_, session)| session.connection.is_none());
+            let oldest = lost.or_else(|| self.sessions.first_key_value()).map(|(key, _)| *key);
+            if let Some(key) = oldest {
+                self.end_session(key, false);
+            }
+        }
+        let slack = desk.config.tolerance + desk.delay(Service::Gateway);
+        let mut session = Session::new(desk.hex(16), shard, connection, intents, slack);
+        self.minted += 1;
+        let key = self.minted;
+        let state = self.connections.get_mut(&connection)?;
+        state.session = Some(key);
+        session.compresses = state.compresses;
+        desk.report.identifies += 1;
+        let reported = desk.report.shard_identifies.len();
+        match desk.report.shard_identifies.entry(shard.into()) {
+            Entry::Occupied(mut entry) => *entry.get_mut() += 1,
+            Entry::Vacant(entry) if reported < MAX_REPORTED => {
+                entry.insert(1);
+            }
+            Entry::Vacant(_) => {}
+        }
+        let ready = guild::ready(&desk.config, &session.id, shard, &served(desk, shard)).to_string();
+        session.dispatch(desk, Some(state), Event { name: "READY", d: &ready });
+        self.sessions.insert(key, session);
+        self.chatter.start(desk);
+        Some(key)
     }
 
     pub(super) fn on_resume(&mut self, desk: &mut Desk, connection: ConnectionId, d: &Value) {
@@ -108,59 +140,122 @@ impl Gateway {
             desk.violation(Rule::Payload, "a Resume lacks its token, its session_id or its seq");
             return self.fail(desk, connection, 4002);
         };
-        if token != desk.config.token {
+        if token != desk.config.token || desk.identifies.is_revoked() {
             return self.fail(desk, connection, 4004);
         }
-        if let Some(state) = self.connections.get(&connection)
-            && state.path != desk.config.resume_path
-        {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        if state.path != desk.config.resume_path {
             desk.violation(Rule::ResumeUrl, "a Resume did not come to resume_gateway_url");
         }
-        let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else {
-            if self.dead.iter().any(|dead| dead == id) {
+        let Some((&key, session)) = self.sessions.iter_mut().find(|(_, session)| session.id == id) else {
+            let ended = self.limits.obituary(id);
+            if ended.is_some_and(|(_, told)| told) {
                 desk.violation(Rule::Dead, "a session was resumed after it had been declared invalid");
             }
-            self.invalidated = Some(desk.now);
-            return desk.send(Service::Gateway, connection, text(9, &Value::Bool(false)));
+            let shard = ended.map(|(shard, _)| shard);
+            if let Some(shard) = shard {
+                self.limits.mourn(desk, shard);
+            }
+            return self.declare_invalid(desk, connection, shard);
         };
+        let shard = session.shard;
+        state.shard = Some(shard);
+        state.compresses = session.compresses;
         if seq > session.seq {
-            desk.violation(
-                Rule::Acknowledgement,
-                format!("a Resume names {seq}, {} was the last", session.seq),
-            );
-            let id = session.id.clone();
-            self.end_session(&id, false);
+            let last = session.seq;
+            desk.violation(Rule::Acknowledgement, format!("a Resume names {seq}, {last} was the last"));
+            self.end_session(key, false);
             return self.fail(desk, connection, 4007);
         }
         if !session.can_replay(seq) {
-            self.invalidated = Some(desk.now);
-            let id = session.id.clone();
-            self.end_session(&id, false);
-            return desk.send(Service::Gateway, connection, text(9, &Value::Bool(false)));
+            self.end_session(key, false);
+            return self.declare_invalid(desk, connection, Some(shard));
         }
-        if let Err(what) = session.ledger.resume(Some(seq)) {
+        if let Err(what) = session.ledger.resume(Some(seq), desk.config.acknowledge_late) {
             desk.violation(Rule::Acknowledgement, format!("a Resume's seq is wrong: {what}"));
         }
         if let Some(old) = session.connection {
-            session.detach(desk.now, desk.config.resume_window);
-            self.connections.remove(&old);
+            self.detach(desk, key);
+            self.drop_connection(old);
             desk.cut(old);
         }
         if self.fault(desk, connection, GatewayStep::Resume) {
             return;
         }
-        let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
-        session.attach(connection);
-        if let Some(state) = self.connections.get_mut(&connection) {
-            state.session = Some(session.id.clone());
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        if let Some(at) = session.expires.take() {
+            self.expiries.remove(&(at, key));
         }
-        session.replay(desk, seq);
+        state.session = Some(key);
+        session.connection = Some(connection);
+        session.handed = seq;
+        session.replays_until = Some(session.seq);
+        self.replay(desk, connection, key);
+    }
+
+    /// Goes on with a replay: one dispatch if there is to be time between them, or all. RESUMED follows the last.
+    /// What happened since the Resume came follows at once.
+    pub(super) fn replay(&mut self, desk: &mut Desk, connection: ConnectionId, key: SessionKey) {
+        let Some(state) = self.connections.get_mut(&connection) else { return };
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        state.replays_at = None;
+        let Some(until) = session.replays_until else { return };
+        if !session.can_replay(session.handed) {
+            let shard = session.shard;
+            self.end_session(key, true);
+            return self.declare_invalid(desk, connection, Some(shard));
+        }
+        while session.replay(desk, state, until) {
+            if !desk.config.replay_pace.is_zero() && session.handed < until {
+                state.replays_at = Some(desk.now + desk.config.replay_pace);
+                return self.reschedule(connection);
+            }
+        }
+        while session.replay(desk, state, u64::MAX) {}
+        session.replays_until = None;
+        self.reschedule(connection);
         if self.fault(desk, connection, GatewayStep::Resumed) {
             return;
         }
         desk.report.resumes += 1;
-        if let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) {
-            session.resumed(desk);
+        if let (Some(session), Some(state)) =
+            (self.sessions.get_mut(&key), self.connections.get_mut(&connection))
+        {
+            session.resumed(desk, state);
         }
     }
+}
+
+/// The guilds of a shard.
+fn served(desk: &Desk, shard: ShardId) -> Vec<GuildId> {
+    let mut ids = guild::ids(&desk.config);
+    ids.retain(|id| ShardId::of(*id, shard.count) == shard);
+    ids
+}
+
+/// The shard that an Identify names; the only one if it names none.
+fn read_shard(shard: Option<&Value>) -> Option<ShardId> {
+    match shard {
+        None | Some(Value::Null) => Some(ShardId::ONLY),
+        Some(shard) => {
+            let pair = shard.as_array()?.iter().map(|n| u32::try_from(n.as_u64()?).ok());
+            match pair.collect::<Option<Vec<_>>>()?[..] {
+                [number, count] if number < count => Some(ShardId::new(number, count)),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// Checks what an Identify may leave out.
+fn check_options(d: &Value) -> Result<(), &'static str> {
+    let given = |name: &str| d.get(name).filter(|value| !value.is_null());
+    if given("compress").is_some_and(|compress| !compress.is_boolean()) {
+        return Err("compress is no boolean");
+    }
+    if given("large_threshold").is_some_and(|n| !n.as_u64().is_some_and(|n| (50..=250).contains(&n))) {
+        return Err("large_threshold is no number from 50 to 250");
+    }
+    given("presence").map_or(Ok(()), check_presence)
 }

@@ -91,13 +91,13 @@ impl Session {
     /// Takes the `seq_ack` of a heartbeat.
     pub(super) fn acknowledge(&mut self, now: Timestamp, d: &Value) -> Result<(), String> {
         let number = self.seq_ack(d)?;
-        self.ledger.acknowledge(now, number)
+        self.ledger.acknowledge(now, number, false)
     }
 
     /// Takes the `seq_ack` of a Resume.
     pub(super) fn resume(&mut self, d: &Value) -> Result<Option<u64>, String> {
         let number = self.seq_ack(d)?;
-        self.ledger.resume(number)?;
+        self.ledger.resume(number, false)?;
         Ok(number)
     }
 

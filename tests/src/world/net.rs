@@ -23,6 +23,8 @@ pub(super) struct Connection {
     pub(super) server_end: bool,
     pub(super) server_knows: bool,
     pub(super) hole_ends: Option<Timestamp>,
+    /// Whether it is cut in the middle of the next message to the client.
+    pub(super) breaks: bool,
 }
 
 /// What goes from a client to the server.
@@ -106,6 +108,14 @@ where
         }
     }
 
+    /// Cuts a connection in the middle of the next message to the client: it has left the server and never arrives.
+    pub fn cut_in_message(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            self.transcript.note(self.now, format_args!("net will cut {} in a message", id.0));
+            connection.breaks = true;
+        }
+    }
+
     /// Lets whatever is sent on a connection vanish, in both directions, while both ends believe it sent. With
     /// a time the connection is cut when it is over.
     pub fn black_hole(&mut self, id: ConnectionId, time: Option<Duration>) {
@@ -135,6 +145,7 @@ where
     pub(super) fn deliver_up(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Delivery::Deliver(item) = connection.up.poll_delivery(self.now) else { return };
+        let loses_close = self.now < self.close_frames_lost_until;
         if !connection.server_end {
             return;
         }
@@ -146,7 +157,7 @@ where
             Up::Frame(frame) => ServerInput::Frame(id, frame),
             Up::Close(frame) => {
                 connection.server_end = false;
-                ServerInput::Closed(id, frame)
+                ServerInput::Closed(id, frame.filter(|_| !loses_close))
             }
         };
         self.forget_if_over(id);
@@ -156,6 +167,9 @@ where
     pub(super) fn deliver_down(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Delivery::Deliver(item) = connection.down.poll_delivery(self.now) else { return };
+        if connection.breaks && matches!(item, Down::Frame(_)) {
+            return self.cut(id);
+        }
         if !connection.client_end {
             return;
         }
@@ -166,8 +180,8 @@ where
             Down::Refuse(status) => {
                 Closed::Refused { status: Some(status), reason: "upgrade refused".into() }
             }
-            Down::Close(frame) => Closed::ByPeer(Some(frame)),
-            Down::Cut => Closed::Lost { reason: "connection reset by peer".into() },
+            Down::Close(frame) if self.now >= self.close_frames_lost_until => Closed::ByPeer(Some(frame)),
+            Down::Close(_) | Down::Cut => Closed::Lost { reason: "connection reset by peer".into() },
         };
         connection.client_end = false;
         self.forget_if_over(id);

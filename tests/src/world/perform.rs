@@ -31,7 +31,8 @@ where
             return;
         }
         self.transcript.note(self.now, format_args!("c{index} < {}", Told(&input)));
-        client.machine.handle_input(self.now, input);
+        let now = client.clock(self.now);
+        client.machine.handle_input(now, input);
         self.drain_client(index);
     }
 
@@ -42,7 +43,8 @@ where
         }
         self.transcript
             .note(self.now, format_args!("c{index} < datagram {} {}", socket.as_u64(), Brief(&data)));
-        if let Some(audio) = client.machine.handle_datagram(self.now, socket, &mut data) {
+        let now = client.clock(self.now);
+        if let Some(audio) = client.machine.handle_datagram(now, socket, &mut data) {
             let rule = client.ledger.audio(&audio, data.len());
             self.require(index, rule);
             self.transcript.note(
@@ -70,7 +72,8 @@ where
             if let Output::Wait(wait) = output {
                 return self.note_wait(index, wait);
             }
-            let rule = client.ledger.output(self.now, &output, &self.route);
+            let now = client.clock(self.now);
+            let rule = client.ledger.output(now, &output, &self.route);
             self.transcript.note(self.now, format_args!("c{index} > {}", Asked(&output)));
             self.require(index, rule);
             match output {
@@ -115,9 +118,10 @@ where
     pub(super) fn note_wait(&mut self, index: usize, wait: Option<Timestamp>) {
         let client = &mut self.clients[index];
         client.wait = wait;
+        let now = client.clock(self.now);
         let rule = client
             .ledger
-            .output(self.now, &Output::<M::Event>::Wait(wait), &self.route)
+            .output(now, &Output::<M::Event>::Wait(wait), &self.route)
             .and_then(|()| client.ledger.drained(client.machine.is_finished(), wait));
         self.require(index, rule);
     }
@@ -210,6 +214,7 @@ where
             server_end: true,
             server_knows: false,
             hole_ends: None,
+            breaks: false,
         };
         connection.up.send_ordered(self.now, Up::Upgrade(target(url).to_owned()));
         self.connections.insert(ConnectionId(self.minted), connection);

@@ -15,14 +15,16 @@ where
 {
     /// Something that is none of the client's business: nothing visible may follow.
     pub(super) fn feed_stale_input(&mut self) {
-        let (now, index) = (self.now, self.rng.usize(..self.clients.len()));
+        let index = self.rng.usize(..self.clients.len());
+        let now = self.clients[index].clock(self.now);
         let dead = self.clients[index].ledger.dead();
         // The kind first, so that requests do not crowd out what is rarer; beyond the last it is a timeout.
         let kind = self.rng.usize(..=dead.len());
         let name = dead.get(kind).and_then(|names| self.rng.choice(names.iter().copied()));
         let variant = self.rng.u8(..5);
-        if self.clients[index].wait.is_some_and(|at| at <= now) {
-            // Its time has come, and it may act on any occasion.
+        let client = &self.clients[index];
+        if !client.started || client.held_until > self.now || client.wait.is_some_and(|at| at <= now) {
+            // Nobody drives it; or its time has come, and it may act on any occasion.
             return;
         }
         let reason = || "stale".into();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sanscord::client::Event;
 use sanscord::machine::Frame;
 use sanscord::secret::Token;
-use sanscord::{record, voice};
+use sanscord::{cluster, record, voice};
 use sanscord_testing::config::{ALICE, BOB, Config};
 use sanscord_testing::fault::{DiscoveryFault, End, Faults, GatewayStep, Hostile, VoiceStep};
 use sanscord_testing::server::Service;
@@ -24,7 +24,12 @@ pub(crate) fn an_api_that_cannot_be_reached_is_named<A: Adapter>() {
     config.api_base = format!("https://{nobody}/api/v10").into();
     let mut run = stage.visit_as::<A>(config, Some(stage.authority()), false);
     assert_said(&run.last_words(), &["127.0.0.1", "refused"]);
-    assert!(run.events.iter().any(|event| matches!(event, Event::GatewayBotFailed { .. })), "it tries again");
+    assert!(
+        run.events
+            .iter()
+            .any(|event| matches!(event, Event::Cluster(cluster::Event::GatewayBotFailed { .. }))),
+        "it tries again"
+    );
     stage.assert_proper(&run);
 
     let mut run = stage.visit_as::<A>(stage.config(), None, false);
@@ -41,7 +46,7 @@ pub(crate) fn a_token_or_intent_that_is_refused_is_explained<A: Adapter>() {
     let stage = Stage::new(calm());
     let wrong = "MTEwNDY5NDMxOTMwNjI0ODE5.Gwrong.but-a-token-all-the-same";
     let mut config = stage.config();
-    config.token = Token::new(wrong);
+    config.gateway.token = Token::new(wrong);
     let mut run = stage.visit_as::<A>(config, Some(stage.authority()), false);
     assert_said(&run.last_words(), &["401", "token is wrong or was reset", "DISCORD_BOT_TOKEN"]);
     stage.assert_proper(&run);
@@ -124,7 +129,7 @@ fn received<A: Adapter>(run: &Run<A>, stage: &Stage) -> u64 {
 pub(crate) fn nonsense_costs_no_more_than_the_connection<A: Adapter>() {
     let stage = Stage::new(Config { voice_heartbeat_interval: Duration::from_millis(300), ..busy() });
     let mut config = stage.config();
-    config.attempts = None;
+    config.gateway.attempts = None;
     let mut run = stage.visit_as::<A>(config, Some(stage.authority()), false);
     stage.ask_to_record(&run, &stage.calls());
     run.until_live();
@@ -138,7 +143,7 @@ pub(crate) fn nonsense_costs_no_more_than_the_connection<A: Adapter>() {
         let spoil = frame.clone();
         stage.loopback.with(move |tapped, _| tapped.spoil_next(Service::Gateway, spoil));
         run.until("the resumed gateway session", |event| {
-            matches!(event, Event::Gateway(sanscord::gateway::Event::Connected { resumed: true, .. }))
+            matches!(event, Event::Gateway(_, sanscord::gateway::Event::Connected { resumed: true, .. }))
         });
         if matches!(frame, Frame::Text(_)) {
             stage.loopback.with(move |tapped, _| tapped.spoil_next(Service::Voice, frame));
@@ -173,7 +178,7 @@ pub(crate) fn closes_during_the_handshakes_are_survived<A: Adapter>() {
     let faults = Faults { gateway: gateway.into(), voice: voice.into(), ..Faults::default() };
     let stage = Stage::new(Config { faults, ..busy() });
     let mut config = stage.config();
-    config.attempts = None;
+    config.gateway.attempts = None;
     let mut run = stage.visit_as::<A>(config, Some(stage.authority()), false);
     stage.ask_to_record(&run, &stage.calls());
     run.until_live();

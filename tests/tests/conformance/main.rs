@@ -4,6 +4,8 @@
 mod adapter;
 mod call;
 mod failure;
+mod gateway;
+mod logbook;
 #[path = "../recording/mod.rs"]
 mod recording;
 mod session;
@@ -50,6 +52,12 @@ conformance! {
     failure::nonsense_costs_no_more_than_the_connection
     failure::closes_during_the_handshakes_are_survived
     failure::files_that_cannot_be_written_are_named
+    gateway::nothing_is_lost_with_any_compression
+    gateway::a_suspended_cluster_goes_on_in_the_next_process
+    gateway::what_was_not_acknowledged_comes_again
+    gateway::members_are_asked_for_and_joined
+    gateway::a_corrupt_stream_is_resumed
+    gateway::what_happens_is_logged
     session::being_kicked_ends_the_recording
     session::being_moved_about_is_survived
     session::two_clients_share_a_process

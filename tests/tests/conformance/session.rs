@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sanscord::client::{Client, Event};
-use sanscord::{gateway, record, voice};
+use sanscord::{cluster, gateway, record, voice};
 use sanscord_testing::config::{ALICE, BOB, Config};
 use sanscord_testing::fault::Action;
 
@@ -152,11 +152,13 @@ pub(crate) fn stopping_is_possible_at_any_time<A: Adapter>() {
             let stage = Stage::new(calm());
             let mut run = stage.join::<A>();
             if milestone > 0 {
-                run.until("the gateway's address", |event| matches!(event, Event::GatewayBot(_)));
+                run.until("the gateway's address", |event| {
+                    matches!(event, Event::Cluster(cluster::Event::GatewayBot(_)))
+                });
             }
             if milestone > 1 {
                 let is_connected =
-                    |event: &Event| matches!(event, Event::Gateway(gateway::Event::Connected { .. }));
+                    |event: &Event| matches!(event, Event::Gateway(_, gateway::Event::Connected { .. }));
                 run.until("the session", is_connected);
             }
             thread::sleep(Duration::from_millis(wait));

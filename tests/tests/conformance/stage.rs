@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use sanscord::client::{self, Client, Event};
+use sanscord::gateway::Compression;
 use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::secret::Token;
 use sanscord::{gateway, record, voice};
@@ -17,6 +18,7 @@ use sanscord_testing::loopback::Loopback;
 use sanscord_testing::speaker::{Sent, Speaker, Spurt};
 
 use super::adapter::{Adapter, Next, Setup};
+use super::logbook;
 use super::recording::{self, Contents};
 use super::tapped::{Tapped, assert_discreet, sentence};
 
@@ -89,7 +91,9 @@ impl Stage {
     pub(crate) fn config(&self) -> client::Config {
         let mut config = client::Config::new(Token::new(&self.token));
         config.api_base = self.loopback.addresses().api_base.as_str().into();
-        config.attempts = Some(2);
+        config.gateway.attempts = Some(2);
+        // For us to overhear.
+        config.gateway.compression = Compression::None;
         config
     }
 
@@ -118,6 +122,7 @@ impl Stage {
         alone: bool,
     ) -> Run<A> {
         static SEED: AtomicU64 = AtomicU64::new(1);
+        logbook::open();
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&SEED.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let client = Client::new(config, seed);
@@ -167,16 +172,20 @@ impl Stage {
         self.discord(move |discord, _| discord.truth(user).cloned().collect())
     }
 
-    /// The client's conduct was without fault, and its events gave nothing away.
+    /// The client's conduct was without fault, and neither its events nor what was logged gave anything away.
     pub(crate) fn assert_proper<A: Adapter>(&self, run: &Run<A>) {
         let violations = self.discord(|discord, _| discord.violations().to_vec());
         assert!(violations.is_empty(), "{violations:#?}\n{}", run.story());
         self.assert_discreet(run);
+        logbook::assert_silent_on(&self.secrets());
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        self.loopback.with(|tapped, _| tapped.secrets.clone())
     }
 
     pub(crate) fn assert_discreet<A: Adapter>(&self, run: &Run<A>) {
-        let secrets = self.loopback.with(|tapped, _| tapped.secrets.clone());
-        assert_discreet(&run.events, &secrets);
+        assert_discreet(&run.events, &self.secrets());
     }
 
     /// Reads a speaker's file, every packet of which must be one that was sent, in this order.
@@ -258,7 +267,7 @@ impl<A: Adapter> Run<A> {
     #[track_caller]
     pub(crate) fn until_both_resumed(&mut self) {
         self.ever("the resumed gateway session", |event| {
-            matches!(event, Event::Gateway(gateway::Event::Connected { resumed: true, .. }))
+            matches!(event, Event::Gateway(_, gateway::Event::Connected { resumed: true, .. }))
         });
         self.ever("the resumed voice session", |event| {
             matches!(event, Event::Voice(_, voice::Event::Connected { resumed: true, .. }))
@@ -349,7 +358,7 @@ impl<A: Adapter> Run<A> {
     /// The numbers of the chatter messages, as they came.
     pub(crate) fn chatter(&self) -> Vec<u64> {
         let messages = self.events.iter().filter_map(|event| match event {
-            Event::Gateway(gateway::Event::Dispatch(dispatch)) if dispatch.name == "MESSAGE_CREATE" => {
+            Event::Gateway(_, gateway::Event::Dispatch(dispatch)) if dispatch.name == "MESSAGE_CREATE" => {
                 let message: serde_json::Value = dispatch.parse().unwrap();
                 let content = message["content"].as_str().unwrap();
                 Some(content.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap())
@@ -378,7 +387,7 @@ impl<A: Adapter> Run<A> {
         let is_dull = |event: &&Event| {
             !matches!(
                 event,
-                Event::Gateway(gateway::Event::Dispatch(_)) | Event::Voice(_, voice::Event::Packet(_))
+                Event::Gateway(_, gateway::Event::Dispatch(_)) | Event::Voice(_, voice::Event::Packet(_))
             )
         };
         let lines = self.events.iter().filter(is_dull).map(|event| format!("{event:?}\n"));

@@ -7,7 +7,7 @@ use std::fmt;
 use sanscord::client::Event;
 use sanscord::machine::Frame;
 use sanscord::time::Timestamp;
-use sanscord::{gateway, record, voice};
+use sanscord::{cluster, gateway, record, voice};
 use sanscord_testing::config::Config;
 use sanscord_testing::discord::Discord;
 use sanscord_testing::server::{ConnectionId, Server, ServerInput, ServerOutput, Service};
@@ -103,9 +103,9 @@ impl fmt::Debug for Tapped {
 /// What an event says to a human, if it says why something went wrong or ended.
 pub(crate) fn sentence(event: &Event) -> Option<String> {
     match event {
-        Event::GatewayBotFailed { reason, .. } => Some(reason.to_string()),
-        Event::Gateway(gateway::Event::Disconnected { reason, .. }) => Some(reason.to_string()),
-        Event::Gateway(gateway::Event::Stopped { reason, .. }) => Some(reason.to_string()),
+        Event::Cluster(cluster::Event::GatewayBotFailed { reason, .. }) => Some(reason.to_string()),
+        Event::Gateway(_, gateway::Event::Disconnected { reason, .. }) => Some(reason.to_string()),
+        Event::Gateway(_, gateway::Event::Stopped { reason, .. }) => Some(reason.to_string()),
         Event::Voice(_, voice::Event::Disconnected { reason, .. }) => Some(reason.to_string()),
         Event::Voice(_, voice::Event::Ended { reason, .. }) => Some(reason.to_string()),
         Event::Recording(_, record::Event::TrackFailed { reason, .. }) => Some(reason.to_string()),

@@ -1,6 +1,7 @@
 //! Captures of a toy machine and of a shard, and the redactor by itself.
 
 mod redactor;
+#[cfg(all(feature = "zlib", feature = "zstd"))]
 mod shard;
 mod toy;
 

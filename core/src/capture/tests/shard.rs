@@ -290,6 +290,12 @@ fn a_shard_with_another_seed_or_setup_is_another() {
 }
 
 #[test]
+fn a_captured_shard_may_go_to_another_thread() {
+    fn goes<T: Send + 'static>() {}
+    goes::<Capture<Shard>>();
+}
+
+#[test]
 fn a_setup_goes_through_serde() {
     let setup = ShardSetup {
         config: Config {

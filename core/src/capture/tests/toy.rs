@@ -8,6 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Bench;
@@ -401,4 +402,30 @@ fn inputs_between_outputs_are_replayed_there() {
          wait timeout event wait end"
     );
     assert_eq!(played(bench.text()).outputs, 10);
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_capture_is_replayed_or_refused(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..5_u8, any::<prop::sample::Index>()), 1..6)
+    ) {
+        let bench = session();
+        let mut lines: Vec<String> = bench.text().lines().map(ToString::to_string).collect();
+        for (at, edit, other) in edits {
+            let (at, other) = (at.index(lines.len()), other.index(lines.len()));
+            match edit {
+                0 => lines.swap(at, other),
+                1 => lines[at] = lines[other].clone(),
+                2 => lines[at].truncate(other),
+                3 => lines[at] = lines[at].replace(char::from(b'0' + u8::try_from(other % 10).unwrap()), "7"),
+                _ => lines[at] = lines[at].replace("send", "frame"),
+            }
+        }
+        match replay::<Toy>(lines.iter().map(|line| &**line)) {
+            Ok(_) | Err(ReplayError::Empty) => {}
+            Err(ReplayError::Unreadable { line, .. } | ReplayError::Different { line, .. }) => {
+                prop_assert!((1..=lines.len()).contains(&line));
+            }
+        }
+    }
 }

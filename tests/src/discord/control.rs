@@ -1,0 +1,129 @@
+//! What a test lets happen on our Discord, a method for each [`Action`].
+
+use sanscord::id::{ChannelId, UserId};
+use sanscord::time::Timestamp;
+use serde_json::Value;
+
+use super::Discord;
+use crate::fault::{Action, Hostile};
+
+impl Discord {
+    /// Lets something happen now.
+    pub fn act(&mut self, now: Timestamp, action: Action) {
+        self.advance(now);
+        self.perform(action);
+        self.settle();
+        self.catch_up();
+    }
+
+    /// Sends a dispatch to all sessions whose shard serves the guild that `d` names, as its `guild_id` or, in the
+    /// guild's own events, as its `id`; without a guild, to those of shard 0. Sessions without a connection get it
+    /// when they resume.
+    pub fn dispatch(&mut self, now: Timestamp, name: &str, d: Value) {
+        self.act(now, Action::Dispatch(name.into(), d));
+    }
+
+    /// Cuts every gateway connection without a word.
+    pub fn cut_gateway(&mut self, now: Timestamp) {
+        self.act(now, Action::CutGateway);
+    }
+
+    /// Closes every gateway connection with this code.
+    pub fn close_gateway(&mut self, now: Timestamp, code: u16) {
+        self.act(now, Action::CloseGateway(code));
+    }
+
+    /// Closes the gateway connections of all shards of this number, whatever their count, with this code.
+    pub fn close_shard(&mut self, now: Timestamp, number: u32, code: u16) {
+        self.act(now, Action::CloseShard(number, code));
+    }
+
+    /// Damages the next compressed message of each gateway connection so that it cannot be decompressed.
+    pub fn corrupt_stream(&mut self, now: Timestamp) {
+        self.act(now, Action::CorruptStream);
+    }
+
+    /// Stops or resumes sending anything on the gateway. Upgrades are still accepted, connections stay open. What
+    /// was held back goes out in the end, as TCP would have it.
+    pub fn freeze(&mut self, now: Timestamp, on: bool) {
+        self.act(now, Action::Freeze(on));
+    }
+
+    /// Restarts the gateway: every connection is cut, the voice WebSocket, too, and every session is forgotten.
+    /// Limits are remembered.
+    pub fn restart(&mut self, now: Timestamp) {
+        self.act(now, Action::Restart);
+    }
+
+    /// Sends every session an event of which no documentation tells.
+    pub fn unknown_event(&mut self, now: Timestamp) {
+        self.act(now, Action::UnknownEvent);
+    }
+
+    /// Sends every gateway client a message with an opcode of which no documentation tells.
+    pub fn unknown_opcode(&mut self, now: Timestamp) {
+        self.act(now, Action::UnknownOpcode);
+    }
+
+    /// Asks every gateway client to reconnect, and closes its connection four seconds later.
+    pub fn gateway_op7(&mut self, now: Timestamp) {
+        self.act(now, Action::GatewayOp7);
+    }
+
+    /// Declares every gateway session invalid; unless resumable, it is over, and with it the voice
+    /// connection.
+    pub fn invalidate(&mut self, now: Timestamp, resumable: bool) {
+        self.act(now, Action::Invalidate { resumable });
+    }
+
+    /// Cuts the voice WebSocket without a word. Media go on.
+    pub fn cut_voice(&mut self, now: Timestamp) {
+        self.act(now, Action::CutVoice);
+    }
+
+    /// Closes the voice WebSocket with this code. Media go on if the code lets the session be resumed.
+    pub fn close_voice(&mut self, now: Timestamp, code: u16) {
+        self.act(now, Action::CloseVoice(code));
+    }
+
+    /// Throws somebody out of their voice channel, the bot or a speaker.
+    pub fn kick(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::Kick(user));
+    }
+
+    /// Lets a speaker come back to their voice channel.
+    pub fn arrive(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::Arrive(user));
+    }
+
+    /// Moves the bot to another voice channel.
+    pub fn move_bot(&mut self, now: Timestamp, channel: ChannelId) {
+        self.act(now, Action::MoveBot(channel));
+    }
+
+    /// Gives the bot another voice server, as it is done when one fails.
+    pub fn voice_server_change(&mut self, now: Timestamp) {
+        self.act(now, Action::VoiceServerChange);
+    }
+
+    /// Tells the bot that its voice server is gone and there is none yet.
+    pub fn endpoint_null(&mut self, now: Timestamp) {
+        self.act(now, Action::EndpointNull);
+    }
+
+    /// Stops or resumes answering heartbeats, on both gateways.
+    pub fn silence_acks(&mut self, now: Timestamp, on: bool) {
+        self.act(now, Action::SilenceAcks(on));
+    }
+
+    /// Asks for heartbeats, on both gateways.
+    pub fn request_heartbeat(&mut self, now: Timestamp) {
+        self.act(now, Action::RequestHeartbeat);
+    }
+
+    /// Sends a hostile datagram to the live voice session. Kinds that spoil an authentic packet need one
+    /// first.
+    pub fn hostile(&mut self, now: Timestamp, kind: Hostile) {
+        self.act(now, Action::Hostile(kind));
+    }
+}
