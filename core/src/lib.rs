@@ -69,6 +69,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod backoff;
+pub mod capture;
 pub mod client;
 pub mod close;
 pub mod cluster;

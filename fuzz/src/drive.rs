@@ -86,8 +86,16 @@ impl<M: Machine> Drive<M> {
     /// # Panics
     /// If the machine then has anything to say, or another deadline.
     pub fn idle(&mut self, act: impl FnOnce(&mut M, Timestamp)) {
+        self.catch_up();
         act(&mut self.machine, self.now);
         self.unchanged("what should change nothing");
+    }
+
+    /// What is overdue may be done at any call.
+    fn catch_up(&mut self) {
+        if self.wait.is_some_and(|until| until <= self.now) {
+            self.input(Input::Timeout);
+        }
     }
 
     fn unchanged(&mut self, cause: &str) {
@@ -116,6 +124,7 @@ impl<M: Machine> Drive<M> {
     fn stale(&mut self, kind: u8, which: u8) {
         let dead: Vec<Dead> = self.ledger.dead().concat();
         let Some(at) = usize::from(which).checked_rem(dead.len()) else { return };
+        self.catch_up();
         let input = match (dead[at], kind % 3) {
             (Dead::Socket(socket), 0) => Input::Opened(socket),
             (Dead::Socket(socket), 1) => Input::Frame(socket, Frame::Text(Bytes::from_static(b"{\"op\":7}"))),

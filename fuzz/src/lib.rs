@@ -12,6 +12,7 @@
 
 pub mod book;
 pub mod call;
+mod capture;
 pub mod client;
 pub mod cluster;
 mod decrypt;
@@ -30,6 +31,7 @@ mod rtp;
 pub mod step;
 
 pub use call::call;
+pub use capture::capture;
 pub use client::client;
 pub use cluster::cluster;
 pub use decrypt::decrypt;
@@ -49,6 +51,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, which is also that of its binary and of its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("call", call),
+    ("capture", capture),
     ("client", client),
     ("cluster", cluster),
     ("decrypt", decrypt),

@@ -139,7 +139,6 @@ fn unix_time(time: SystemTime) -> u64 {
 const MAX_FILE: u64 = 64 << 20;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by it")]
 mod tests {
     use super::*;
 

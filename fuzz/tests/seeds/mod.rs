@@ -1,5 +1,6 @@
 //! Seeds for the corpora: small inputs that reach deep.
 
+mod capture;
 mod cluster;
 mod conversation;
 mod script;
@@ -12,6 +13,7 @@ pub(crate) type Seed = (&'static str, Vec<u8>);
 pub(crate) fn of(target: &str) -> Vec<Seed> {
     match target {
         "call" => script::call(),
+        "capture" => capture::capture(),
         "client" => [conversation::client(), script::client()].concat(),
         "cluster" => cluster::cluster(),
         "decrypt" => wire::decrypt(),

@@ -190,7 +190,7 @@ pub(super) fn client() -> Vec<Seed> {
     };
     let join = Step::Command(0, 0);
     let start =
-        [&[join, Step::Command(2, 0), bot("wss://gateway.discord.gg", 9)], &in_session()[..]].concat();
+        [&[join, Step::Command(2, 0), bot("wss://gateway.discord.gg", 900)], &in_session()[..]].concat();
     // The voice messages go to the second WebSocket, behind the gateway's.
     let aimed = connected(0).into_iter().map(|step| match step {
         Step::Voice(_, message) => Step::Voice(1, message),
@@ -223,8 +223,8 @@ pub(super) fn client() -> Vec<Seed> {
             input(0, &[Step::Response(0, 401, br#"{"message":"401: Unauthorized","code":0}"#.to_vec())]),
         ),
         ("no_sessions_left", input(0, &[bot("wss://gateway.discord.gg", 0)])),
-        ("url_of_another_scheme", input(0, &[bot("https://gateway.discord.gg", 5), Step::Opened(0)])),
-        ("url_without_a_scheme", input(0, &[bot("gateway", 5), Step::Opened(0)])),
+        ("url_of_another_scheme", input(0, &[bot("https://gateway.discord.gg", 900), Step::Opened(0)])),
+        ("url_without_a_scheme", input(0, &[bot("gateway", 900), Step::Opened(0)])),
         ("recorded_and_stopped", then(&[Step::Timeout, stop.clone(), Step::FileClosed(0)])),
         ("file_fails", then(&[Step::FileFailed(0), packet(0, 4), stop.clone()])),
         (

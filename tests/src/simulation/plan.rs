@@ -239,7 +239,7 @@ impl Step {
             Self::SilenceAcks { .. } => "zombie server",
             Self::Freeze { .. } => "frozen server",
             Self::AskHeartbeats => "heartbeats asked for",
-            Self::Reconnect => "op 7",
+            Self::Reconnect => "op 7 sent",
             Self::Invalidate { resumable: true } => "op 9 true",
             Self::Invalidate { resumable: false } => "op 9 false",
             Self::Close { .. } => "close code",

@@ -21,6 +21,10 @@ use super::stage::Tally;
 /// The least time between two identifies of one bucket (Discord docs: Gateway, Session Start Limit Object).
 const IDENTIFY_SPACING: Duration = Duration::from_secs(5);
 
+/// How long a shard that took over may lag behind those before it; what it then tells twice, only the process in
+/// which it took over can know.
+const CATCH_UP: Duration = Duration::from_secs(600);
+
 /// What comes next in a guild.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
@@ -117,6 +121,12 @@ impl Witness {
         !self.detouring.is_empty()
     }
 
+    /// Whether a shard took over from others.
+    #[must_use]
+    pub fn took_over(&self, id: ShardId) -> bool {
+        self.shards.get(&id).is_some_and(|view| view.took_over)
+    }
+
     /// What it counted.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
@@ -142,11 +152,15 @@ impl Witness {
 
     /// Notes what is saved.
     #[must_use]
-    pub fn position(&self, state: &State) -> Position {
+    pub fn position(&self, now: Timestamp, state: &State) -> Position {
+        let lags = now < self.resharded + CATCH_UP && self.resharded > Timestamp::ZERO;
         let position = |(index, next): (usize, &Next)| {
             let guild = GuildId(self.first_guild.0 + ((index as u64) << 22));
             let id = ShardId::of(guild, state.shards.max(1));
             let (session, view) = (state.session(id)?, self.shards.get(&id)?);
+            if lags {
+                return Some(Next::Any);
+            }
             if self.handling.is_none() {
                 return Some(*next);
             }
@@ -288,8 +302,12 @@ impl Witness {
                     return Err(format!("identified {:?} after another of its bucket", at.since(last)));
                 }
             }
-            gateway::Event::Disconnected { reason, .. } => {
+            gateway::Event::Disconnected { reason, retry_in, .. } => {
                 self.tally.add(reason.kind(), 1);
+                // The wait that Discord's staff advise (discord-api-docs, issue 244).
+                if *reason == gateway::Disconnect::InvalidSession && *retry_in < Duration::from_secs(1) {
+                    return Err(format!("{retry_in:?} after Invalid Session are too short"));
+                }
                 if matches!(reason.kind(), "refused" | "timed out") {
                     self.detouring.insert(id);
                 }
@@ -341,7 +359,7 @@ impl Witness {
         let Some(next) = self.next.get_mut(index).filter(|_| ShardId::of(guild, id.count) == id) else {
             return Err(format!("a message of guild {guild} came"));
         };
-        if at == self.resharded && self.skipped.remove(&(index, number)) {
+        if self.skipped.remove(&(index, number)) {
             self.tally.add("found again", 1);
             return Ok(());
         }

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use sanscord::entropy::Entropy;
 use sanscord::gateway::shard::Start;
 use sanscord::gateway::{Compression, Config, Dispatch, Event, EventName, Interest, Shard};
-use sanscord::machine::{Frame, Scope};
+use sanscord::machine::Scope;
 use sanscord::object::Typed;
 use sanscord_bench::measure::{median, print_table};
 use sanscord_bench::stage;

@@ -265,7 +265,6 @@ const INTENTS: [(&str, Intents); 21] = [
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by it")]
 mod tests {
     use super::*;
 

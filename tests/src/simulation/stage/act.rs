@@ -40,7 +40,11 @@ impl Stage<'_> {
                 stage.blame(time);
                 stage.world.stall(id, ms(time));
             }),
-            Step::LoseCloseFrames { time } => self.world.lose_close_frames(ms(time)),
+            Step::LoseCloseFrames { time } => {
+                self.lossy_until = self.lossy_until.max(self.world.now() + ms(time));
+                self.peace_from = self.peace_from.max(self.world.now() + ms(time));
+                self.world.lose_close_frames(ms(time));
+            }
             Step::RefuseConnects { time } => {
                 self.world.refuse_connects(true);
                 self.relieve_in(time, Relief::Connects);
