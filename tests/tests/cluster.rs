@@ -168,7 +168,7 @@ fn another_process_goes_on() {
         let saved = expect(&of(&[crash(true)]), RESUMED, &[]);
         assert_eq!(saved.tally.duplicates > 0, acknowledges.is_some(), "{}", saved.tally);
         let earlier = expect(&of(&[Step::Save, crash(false)]), RESUMED, &[]);
-        assert!(earlier.tally.count("replayed") >= 6, "{}", earlier.tally);
+        assert!(earlier.tally.count("replayed") >= 3, "{}", earlier.tally);
         let silent = Step::Crash { down: 1_000, saved: true, silent: true };
         expect(&of(&[silent]), RESUMED, &[]);
         expect(&of(&[Step::Suspend { down: 30_000 }]), RESUMED, &[]);

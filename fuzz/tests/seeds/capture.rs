@@ -20,10 +20,12 @@ fn captured(steps: &[Step]) -> String {
     let mut drive = Drive::new(Capture::<Shard>::new(setup, [5; 32], "shard.jsonl"), true);
     for step in steps {
         match step {
-            Step::Command(0, _) => drop(drive.act(|shard, now| drop(shard.apply(now, ShardCall::Stop)))),
+            Step::Command(0, _) => drive.act(|shard, now| {
+                let _ = shard.apply(now, ShardCall::Stop);
+            }),
             Step::Command(op, _) => drive.act(|shard, now| {
                 let command = Command::Raw { op: (*op).into(), d: "d".into() };
-                drop(shard.apply(now, ShardCall::Send(command)));
+                let _ = shard.apply(now, ShardCall::Send(command));
             }),
             step => drive.step(step),
         }

@@ -42,9 +42,13 @@ pub(crate) fn of_text_channel(config: &Config, channel: ChannelId) -> Option<Gui
 
 pub(crate) fn ready(config: &Config, session: &str, shard: ShardId, guilds: &[GuildId]) -> Value {
     let guilds: Vec<_> = guilds.iter().map(|id| json!({"id": id, "unavailable": true})).collect();
+    let mut user = bot(config);
+    for (key, value) in [("mfa_enabled", json!(true)), ("verified", json!(true)), ("email", Value::Null)] {
+        user[key] = value;
+    }
     json!({
         "v": 10,
-        "user": bot(config),
+        "user": user,
         "user_settings": {},
         "session_type": "normal",
         "session_id": session,

@@ -150,6 +150,8 @@ struct Stage<'a> {
     stale_until: Timestamp,
     /// When the last fault that lasts is over.
     peace_from: Timestamp,
+    /// Until then, heartbeats come that were asked for, in quick succession perhaps.
+    asked_until: Timestamp,
     /// When the process began.
     started: Timestamp,
     looked: Timestamp,
@@ -201,6 +203,7 @@ impl<'a> Stage<'a> {
             lossy_until: Timestamp::ZERO,
             stale_until: Timestamp::ZERO,
             peace_from: Timestamp::ZERO,
+            asked_until: Timestamp::ZERO,
             started: Timestamp::ZERO,
             looked: Timestamp::ZERO,
             is_ending: false,
@@ -286,7 +289,10 @@ impl<'a> Stage<'a> {
                 // The process that was told to wait is no more.
                 Rule::RestRate => broken.at < self.started + Duration::from_secs(5),
                 // Early ones: Discord takes them (discord-api-docs, Gateway, Sending Heartbeats).
-                Rule::Heartbeat => broken.at < self.witness.last_resharding + heartbeat + RETURN_LIMIT,
+                Rule::Heartbeat => {
+                    let probed = self.witness.last_resharding + heartbeat + RETURN_LIMIT;
+                    broken.what.contains("after the last one") && broken.at < probed.max(self.asked_until)
+                }
                 _ => false,
             };
             if !excused && !allowed {

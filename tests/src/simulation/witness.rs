@@ -25,6 +25,9 @@ const IDENTIFY_SPACING: Duration = Duration::from_secs(5);
 /// which it took over can know.
 const CATCH_UP: Duration = Duration::from_secs(600);
 
+/// How many messages a process may have missed that does not know how far the one before it came.
+const UNKNOWN: u64 = 1_000;
+
 /// What comes next in a guild.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
@@ -376,6 +379,9 @@ impl Witness {
                 if self.is_resharding {
                     self.skipped.extend((least..number).map(|number| (index, number)));
                 }
+            }
+            Next::Any if self.is_resharding => {
+                self.skipped.extend((number.saturating_sub(UNKNOWN)..number).map(|number| (index, number)));
             }
             Next::This(_) | Next::From(_) | Next::Any => {}
         }

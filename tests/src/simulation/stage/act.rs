@@ -70,7 +70,10 @@ impl Stage<'_> {
                 self.on_server(|discord, now| discord.freeze(now, true));
                 self.relieve_in(time, Relief::Thaw);
             }
-            Step::AskHeartbeats => self.on_server(Discord::request_heartbeat),
+            Step::AskHeartbeats => {
+                self.asked_until = self.world.now() + AFTERMATH;
+                self.on_server(Discord::request_heartbeat);
+            }
             Step::Reconnect => self.on_server(Discord::gateway_op7),
             Step::Invalidate { resumable } => {
                 self.on_server(|discord, now| discord.invalidate(now, resumable));
@@ -222,7 +225,8 @@ impl Stage<'_> {
         let cluster = self.world.client(0);
         if cluster.count() > 0 {
             let state = cluster.state();
-            self.saved = Some(Saved { position: self.witness.position(&state), state, at: self.world.now() });
+            let now = self.world.now();
+            self.saved = Some(Saved { position: self.witness.position(now, &state), state, at: now });
         }
     }
 
