@@ -644,10 +644,8 @@ impl Cluster {
                         self.out.event(Event::Resharding { ready, total });
                     }
                 }
-                gateway::Event::Stopped { reason, .. } => {
-                    if reason != gateway::Stopped::ByUser {
-                        self.abort_handover(reason);
-                    }
+                gateway::Event::Stopped { reason, .. } if reason != gateway::Stopped::ByUser => {
+                    self.abort_handover(reason);
                 }
                 gateway::Event::Disconnected { resumable: false, .. } => handover.lost(scope),
                 _ => {}
@@ -803,7 +801,8 @@ impl Cluster {
 /// How many shards it runs, and how many are in session.
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ready = self.shards().filter(|shard| matches!(shard.phase(), gateway::phase::Phase::Ready { .. }));
+        let ready =
+            self.shards().filter(|shard| matches!(shard.phase(), gateway::phase::Phase::Ready { .. }));
         write!(f, "{} of {} shards, {} in session", self.current.len(), self.count, ready.count())
     }
 }

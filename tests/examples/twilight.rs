@@ -25,10 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         config.api_base = demonstration.api_base().into();
         network = network.trust_pem_file(demonstration.certificate())?;
     }
-    let (handle, mut events) =
+    let (handle, events) =
         sanscord_blocking::start(Cluster::new(config, sanscord_blocking::seed()?), network)?;
     let started = Instant::now();
-    while let Some(event) = events.next() {
+    for event in events {
         match event {
             Event::Shard(_, gateway::Event::Dispatch(dispatch))
                 if dispatch.name == EventName::MessageCreate =>

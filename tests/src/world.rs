@@ -98,7 +98,7 @@ impl<M> Client<M> {
 
     /// When the world's clock has come to what this client's calls `at`.
     fn world_time(&self, at: Timestamp) -> Timestamp {
-        Timestamp::from_nanos(at.as_nanos().saturating_sub_signed(self.ahead))
+        Timestamp::from_nanos(at.as_nanos().saturating_add_signed(-self.ahead))
     }
 
     /// When what is due at this time reaches it.

@@ -1,7 +1,6 @@
 //! Whole clusters of shards against our Discord, in memory under a virtual clock: first each kind of fault with what
 //! must follow from it, then thousands of seeds of an hour each. `SANSCORD_SEED=n` runs one of these alone,
 //! `SANSCORD_SEEDS=n` so many; `cargo run --release -p sanscord-testing --example simulate` runs days.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::collections::BTreeMap;
 

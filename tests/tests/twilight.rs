@@ -1,5 +1,4 @@
 //! Payloads parsed into another library's types: twilight-model's, of what our Discord sends.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use sanscord::cluster::{Cluster, Config, Event};
 use sanscord::gateway::{self, EventName, Intents};

@@ -187,7 +187,6 @@ impl fmt::Debug for ModalData {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
 
     use serde_json::{Value, json};
 
@@ -229,7 +228,7 @@ mod tests {
         assert!(matches!(interaction(1, Value::Null).context(), Ok(Context::Ping)));
         assert!(matches!(interaction(99, json!([1])).context(), Ok(Context::Other(Some(_)))));
         for kind in [2, 3, 5] {
-            for data in vec![Value::Null, json!({}), json!([])] {
+            for data in [Value::Null, json!({}), json!([])] {
                 assert!(interaction(kind, data).context().is_err());
             }
         }

@@ -9,8 +9,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::gateway::command::VoiceStateUpdate;
 use crate::envelope::{DecodeError, Payload};
+use crate::gateway::command::VoiceStateUpdate;
 use crate::id::{ChannelId, UserId};
 use crate::machine::Closed;
 use crate::rtp::aead::Mode;

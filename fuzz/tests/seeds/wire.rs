@@ -1,4 +1,5 @@
 //! Single messages, datagrams and HTTP answers.
+#![expect(clippy::unwrap_used, reason = "a seed that cannot be made is a failure")]
 
 use std::net::IpAddr;
 

@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(pieces.concat(), message);
             let complete =
                 |count: usize| pieces.get(..count).is_some_and(|p| p.concat().ends_with(&SYNC_FLUSH));
-            assert!(!(1..pieces.len()).any(|count| complete(count)), "{pieces:?}");
+            assert!(!(1..pieces.len()).any(complete), "{pieces:?}");
             assert!(pieces.len() <= 3 && pieces.iter().all(|piece| !piece.is_empty()));
         }
         assert_eq!(pieces(&Bytes::from_static(b"x"), &mut fastrand::Rng::with_seed(0)), ["x"]);

@@ -99,6 +99,7 @@ pub(crate) fn guild(config: &Config, id: GuildId) -> Value {
         "afk_channel_id": null, "afk_timeout": 300, "verification_level": 0,
         "default_message_notifications": 0, "explicit_content_filter": 0, "roles": [{
             "id": id, "name": "@everyone", "color": 0, "hoist": false, "position": 0,
+            "colors": {"primary_color": 0, "secondary_color": null, "tertiary_color": null},
             "permissions": "2248473465835073", "managed": false, "mentionable": false, "flags": 0,
         }],
         "emojis": [], "stickers": [], "features": [], "mfa_level": 0, "application_id": null,

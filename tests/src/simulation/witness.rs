@@ -234,9 +234,10 @@ impl Witness {
             }
             cluster::Event::IdentifiesRefilled { .. } => self.is_exhausted = false,
             cluster::Event::Resharding { .. } => {
-                if !std::mem::replace(&mut self.is_resharding, true) {
+                if !self.is_resharding {
                     self.skipped.clear();
                 }
+                self.is_resharding = true;
             }
             cluster::Event::Resharded { to, gap, .. } => {
                 self.is_resharding = false;
@@ -427,7 +428,7 @@ fn read(data: &[u8]) -> Option<(GuildId, u64)> {
     let digits = |from: usize| {
         let digits = data.get(from..)?.iter().take_while(|byte| byte.is_ascii_digit());
         digits.fold(None, |number: Option<u64>, byte| {
-            number.unwrap_or(0).checked_mul(10)?.checked_add(u64::from(byte - b'0')).into()
+            number.unwrap_or(0).checked_mul(10)?.checked_add(u64::from(byte - b'0'))
         })
     };
     let nonce = data.windows(NONCE.len()).position(|window| window == NONCE)? + NONCE.len();

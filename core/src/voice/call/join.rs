@@ -2,9 +2,9 @@
 
 use super::{AWAIT_LIMIT, Call, Config, JOIN_LIMIT};
 use crate::close::END_SESSION;
+use crate::gateway::command::VoiceStateUpdate;
 use crate::id::ChannelId;
 use crate::time::{Duration, Timestamp};
-use crate::gateway::command::VoiceStateUpdate;
 use crate::voice::event::{Disconnect, Ended, Event, Next};
 use crate::voice::payload::{VoiceServer, VoiceState};
 use crate::voice::phase::{Phase, Step};
