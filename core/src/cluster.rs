@@ -630,25 +630,30 @@ impl Cluster {
         let Some(handover) = &mut self.handover else { return Some(event) };
         let now = self.now;
         if handover.is_incoming(scope) {
+            let before = handover.ready(now);
+            if let Some(waiting) = handover.waiting() {
+                follow(waiting, scope, &event);
+            }
             match event {
                 gateway::Event::Dispatch(dispatch) => {
-                    let before = handover.ready(now);
                     let receipt = Some(dispatch.receipt()).filter(|_| !handover.is_draining());
                     handover.incoming(now, scope, dispatch);
                     if let (Some(receipt), Some(member)) = (receipt, self.members.get_mut(&scope)) {
                         // Nobody else will.
                         member.shard.ack(receipt);
                     }
-                    let (ready, total) = (handover.ready(now), handover.total());
-                    if ready != before {
-                        self.out.event(Event::Resharding { ready, total });
-                    }
                 }
+                gateway::Event::Connected { .. } => handover.connected(scope),
+                gateway::Event::Disconnected { resumable, .. } => handover.disconnected(scope, resumable),
                 gateway::Event::Stopped { reason, .. } if reason != gateway::Stopped::ByUser => {
                     self.abort_handover(reason);
+                    return None;
                 }
-                gateway::Event::Disconnected { resumable: false, .. } => handover.lost(scope),
                 _ => {}
+            }
+            let (ready, total) = (handover.ready(now), handover.total());
+            if ready != before {
+                self.out.event(Event::Resharding { ready, total });
             }
             return None;
         }
@@ -711,12 +716,7 @@ impl Cluster {
     /// Takes the next step of a change of shards, if it is time.
     fn advance_handover(&mut self) {
         let Some(handover) = self.handover.as_mut().filter(|_| self.phase == Phase::Running) else { return };
-        if !handover.is_draining() {
-            if handover.ready(self.now) < handover.total() {
-                return;
-            }
-            handover.drain(self.now, self.current.values().copied());
-        }
+        handover.advance(self.now, self.current.values().copied());
         self.ask_heartbeats();
         let Some(handover) = &self.handover else { return };
         if let Some(gap) = handover.is_over(self.now) {

@@ -111,7 +111,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("passed: {}", outcome.tally);
                 Ok(())
             }
-            Err(failure) => Err(failure.to_string().into()),
+            Err(failure) => {
+                println!("{failure}");
+                Err("the plan failed".into())
+            }
         };
     }
     if options.show {

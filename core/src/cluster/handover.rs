@@ -1,15 +1,16 @@
 //! Resharding without a gap: what the old and the new shards have told, and when the new ones take over.
 //!
 //! ```text
-//! old  ── dispatches to the user ──────────────────────────┬─ heartbeat ─ acknowledged ─┐ stop
-//! new  ── come up; dispatches dropped: the old tell them ──┴─ dispatches held ──────────┴─ to the user ──
+//! old  ── dispatches to the user ───────────────────────────────────────┬─ heartbeat ─ acknowledged ─┐ stop
+//! new  ── come up ──┬─ heartbeat ─ acknowledged ── dispatches dropped ──┴─ dispatches held ──────────┴─ to the user
 //! ```
 //!
-//! Discord handles a connection's messages in order, so once an old shard's heartbeat is acknowledged, everything
-//! that had happened when it was sent has been told by the old shards. What happened later is among what was held;
-//! so is some of what the old shards told too, which is recognised by its name and payload, and dropped. A new shard
-//! whose connection lags tells such things even after it took over, until a heartbeat of its own is acknowledged.
-//! If a new shard loses its session meanwhile, it comes up again first, and the old ones go on telling.
+//! Discord handles a connection's messages in order, so once a new shard's heartbeat is acknowledged, it tells
+//! nothing more of what had happened when that was sent; and once an old shard's is, everything that had happened has
+//! been told by the old shards. What happened later is among what was held; so is some of what the old shards told
+//! too, which is recognised by its name and payload, and dropped. A new shard whose connection lags tells such things
+//! even after it took over, until a heartbeat of its own is acknowledged. If a new shard loses its connection
+//! meanwhile, it comes up again first, and the old ones go on telling.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -26,7 +27,8 @@ use crate::time::{Duration, Timestamp};
 const GUILDS_LIMIT: Duration = Duration::from_secs(30);
 /// How long the old shards may take to acknowledge a heartbeat.
 const DRAIN_LIMIT: Duration = Duration::from_secs(90);
-/// How long it is remembered what the old shards told: far longer than one session may lag behind another.
+/// How long before a heartbeat of the new shards it is remembered what the old ones told: far longer than one session
+/// may lag behind another.
 const MEMORY: Duration = Duration::from_secs(30);
 /// The most dispatches held or remembered; with more the new shards take over at once.
 const MAX_HELD: usize = 65_536;
@@ -38,7 +40,7 @@ pub(crate) struct Handover {
     pub(crate) count: u32,
     /// The new shards, by the number of their scope.
     incoming: BTreeMap<u32, Incoming>,
-    drain: Option<Drain>,
+    stage: Stage,
     /// What the old shards told of late, each with when.
     told: VecDeque<(Timestamp, EventName, Bytes)>,
 }
@@ -56,9 +58,19 @@ pub(crate) struct Waiting(BTreeMap<u32, bool>);
 
 #[derive(Debug, Default)]
 struct Incoming {
+    is_connected: bool,
     /// Guilds that READY named and that have not come yet; `None` before READY.
     missing: Option<BTreeSet<GuildId>>,
     until: Timestamp,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Not all new shards are up.
+    Coming,
+    /// All are, and are asked whether they are up to date.
+    Probing { waiting: Waiting, since: Timestamp },
+    Draining(Drain),
 }
 
 #[derive(Debug)]
@@ -66,6 +78,7 @@ struct Drain {
     /// The old shards that have not acknowledged.
     waiting: Waiting,
     held: VecDeque<(u32, Dispatch)>,
+    /// What happened before, the new shards do not tell any more.
     since: Timestamp,
     until: Timestamp,
 }
@@ -84,7 +97,7 @@ struct Guild {
 impl Handover {
     pub(crate) fn new(count: u32, scopes: impl Iterator<Item = u32>) -> Self {
         let incoming = scopes.map(|scope| (scope, Incoming::default())).collect();
-        Self { count, incoming, drain: None, told: VecDeque::new() }
+        Self { count, incoming, stage: Stage::Coming, told: VecDeque::new() }
     }
 
     pub(crate) fn is_incoming(&self, scope: u32) -> bool {
@@ -106,7 +119,7 @@ impl Handover {
     }
 
     pub(crate) const fn is_draining(&self) -> bool {
-        self.drain.is_some()
+        matches!(self.stage, Stage::Draining(_))
     }
 
     /// A new shard told this. It is the user's if it happens after the new shards have taken over.
@@ -114,16 +127,29 @@ impl Handover {
         if let Some(incoming) = self.incoming.get_mut(&scope) {
             incoming.note(now, &dispatch);
         }
-        if let Some(drain) = self.drain.as_mut().filter(|_| !is_internal(&dispatch)) {
+        if let Stage::Draining(drain) = &mut self.stage
+            && !is_internal(&dispatch)
+        {
             drain.held.push_back((scope, dispatch));
         }
     }
 
-    /// A new shard lost its session: what was held of it is not all. The old ones tell it.
-    pub(crate) fn lost(&mut self, scope: u32) {
+    /// A new shard is in session.
+    pub(crate) fn connected(&mut self, scope: u32) {
         if let Some(incoming) = self.incoming.get_mut(&scope) {
-            *incoming = Incoming::default();
-            self.drain = None;
+            incoming.is_connected = true;
+        }
+    }
+
+    /// A new shard lost its connection, and perhaps its session: what was held of it may not be all. The old ones tell
+    /// it.
+    pub(crate) fn disconnected(&mut self, scope: u32, resumable: bool) {
+        if let Some(incoming) = self.incoming.get_mut(&scope) {
+            incoming.is_connected = false;
+            if !resumable {
+                *incoming = Incoming::default();
+            }
+            self.stage = Stage::Coming;
         }
     }
 
@@ -132,8 +158,11 @@ impl Handover {
         if is_internal(dispatch) {
             return;
         }
-        // What is held may be as old as the drain.
-        let since = self.drain.as_ref().map_or(now, |drain| drain.since);
+        let since = match &self.stage {
+            Stage::Coming => now,
+            Stage::Probing { since, .. } => *since,
+            Stage::Draining(drain) => drain.since,
+        };
         while self.told.front().is_some_and(|(at, ..)| since.since(*at) > MEMORY)
             || self.told.len() >= MAX_HELD
         {
@@ -142,30 +171,43 @@ impl Handover {
         self.told.push_back((now, dispatch.name.clone(), dispatch.data.clone()));
     }
 
-    /// All new shards are up: waits for these old ones.
-    pub(crate) fn drain(&mut self, now: Timestamp, old: impl Iterator<Item = u32>) {
-        let waiting = Waiting::new(old);
-        self.drain = Some(Drain { waiting, held: VecDeque::new(), since: now, until: now + DRAIN_LIMIT });
+    /// Takes the next step, if it is time, towards the end of these old shards.
+    pub(crate) fn advance(&mut self, now: Timestamp, old: impl Iterator<Item = u32>) {
+        match &self.stage {
+            Stage::Coming if self.incoming.values().all(|incoming| incoming.is_ready(now)) => {
+                self.stage = Stage::Probing { waiting: Waiting::new(self.scopes()), since: now };
+            }
+            Stage::Probing { waiting, since } if waiting.is_over() => {
+                let (since, until) = (*since, now + DRAIN_LIMIT);
+                self.stage =
+                    Stage::Draining(Drain { waiting: Waiting::new(old), held: VecDeque::new(), since, until });
+            }
+            _ => {}
+        }
     }
 
-    /// The old shards that are waited for.
-    pub(crate) fn waiting(&mut self) -> Option<&mut Waiting> {
-        self.drain.as_mut().map(|drain| &mut drain.waiting)
+    /// The shards that are waited for.
+    pub(crate) const fn waiting(&mut self) -> Option<&mut Waiting> {
+        match &mut self.stage {
+            Stage::Coming => None,
+            Stage::Probing { waiting, .. } | Stage::Draining(Drain { waiting, .. }) => Some(waiting),
+        }
     }
 
     /// Whether the new shards take over now; with a gap if the old ones have not acknowledged.
     pub(crate) fn is_over(&self, now: Timestamp) -> Option<bool> {
-        let drain = self.drain.as_ref()?;
-        if drain.waiting.0.is_empty() {
+        let Stage::Draining(drain) = &self.stage else { return None };
+        if drain.waiting.is_over() {
             return Some(false);
         }
         (drain.until <= now || drain.held.len() >= MAX_HELD).then_some(true)
     }
 
     pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        match &self.drain {
-            Some(drain) => Some(drain.until),
-            None => self.incoming.values().filter_map(|incoming| incoming.deadline(now)).min(),
+        match &self.stage {
+            Stage::Coming => self.incoming.values().filter_map(|incoming| incoming.deadline(now)).min(),
+            Stage::Probing { .. } => None,
+            Stage::Draining(drain) => Some(drain.until),
         }
     }
 
@@ -175,7 +217,10 @@ impl Handover {
         for (_, name, data) in self.told {
             *echo.told.entry((name, data)).or_default() += 1;
         }
-        let held = self.drain.map(|drain| drain.held).unwrap_or_default();
+        let held = match self.stage {
+            Stage::Draining(drain) => drain.held,
+            Stage::Coming | Stage::Probing { .. } => VecDeque::new(),
+        };
         let news = held.into_iter().filter(|(_, dispatch)| !echo.contains(dispatch)).collect();
         (news, echo)
     }
@@ -248,7 +293,7 @@ const fn is_internal(dispatch: &Dispatch) -> bool {
 
 impl Incoming {
     fn is_ready(&self, now: Timestamp) -> bool {
-        self.missing.as_ref().is_some_and(|missing| missing.is_empty() || self.until <= now)
+        self.is_connected && self.missing.as_ref().is_some_and(|missing| missing.is_empty() || self.until <= now)
     }
 
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {

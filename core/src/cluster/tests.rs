@@ -38,8 +38,8 @@ struct Bench {
     closed: Vec<(Option<ShardId>, u16)>,
     seq: BTreeMap<SocketId, u64>,
     events: Vec<Event>,
-    /// Whether heartbeats are acknowledged.
-    alive: bool,
+    /// Of how many shards those are whose heartbeats are not acknowledged; 0 for none.
+    silent: u32,
 }
 
 fn config() -> Config {
@@ -65,7 +65,7 @@ impl Bench {
             closed: Vec::new(),
             seq: BTreeMap::new(),
             events: Vec::new(),
-            alive: true,
+            silent: 0,
         }
     }
 
@@ -137,8 +137,8 @@ impl Bench {
     fn answer(&mut self, socket: SocketId, message: &Value) -> Vec<Input> {
         let d = &message["d"];
         match message["op"].as_u64().unwrap() {
-            1 if self.alive => vec![Self::frame(socket, &json!({"op": 11}))],
-            1 => Vec::new(),
+            1 if self.sockets[&socket].is_some_and(|id| id.count == self.silent) => Vec::new(),
+            1 => vec![Self::frame(socket, &json!({"op": 11}))],
             2 => {
                 let id: ShardId = serde_json::from_value(d["shard"].clone()).unwrap();
                 self.identified.push((self.now, id));
@@ -154,7 +154,11 @@ impl Bench {
                 vec![Self::frame(socket, &json!({"op": 0, "t": "READY", "s": seq, "d": ready}))]
             }
             6 => {
-                self.resumed.push(d["session_id"].as_str().unwrap().into());
+                let session = d["session_id"].as_str().unwrap();
+                let (number, count) = session.split_once('/').unwrap();
+                let id = ShardId::new(number.parse().unwrap(), count.parse().unwrap());
+                self.sockets.insert(socket, Some(id));
+                self.resumed.push(session.into());
                 let seq = d["seq"].as_u64().unwrap() + 1;
                 self.seq.insert(socket, seq);
                 vec![Self::frame(socket, &json!({"op": 0, "t": "RESUMED", "s": seq, "d": {}}))]
@@ -192,6 +196,11 @@ impl Bench {
 
     fn socket(&self, id: ShardId) -> SocketId {
         *self.sockets.iter().find(|(_, shard)| **shard == Some(id)).unwrap().0
+    }
+
+    fn acknowledge(&mut self, id: ShardId) {
+        let socket = self.socket(id);
+        self.input(Self::frame(socket, &json!({"op": 11})));
     }
 
     fn dispatch(&mut self, id: ShardId, name: &str, d: &Value) {
@@ -392,30 +401,71 @@ fn resharding_loses_nothing_and_tells_nothing_twice() {
     for id in [old, new[0]] {
         bench.dispatch(id, "EARLY", &guild(0));
     }
+    bench.silent = 2;
     for (id, n) in [(new[0], 0), (new[1], 1)] {
-        assert_eq!(bench.cluster.count(), 1);
-        bench.alive = false;
         bench.dispatch(id, "GUILD_CREATE", &guild(n));
     }
-    // All guilds are there: the old shard is asked for a heartbeat, and what the new ones tell is held.
+    // All guilds are there: the new shards are asked for a heartbeat, and until it is acknowledged they may lag.
+    bench.dispatch(old, "LAGGING", &guild(0));
+    bench.dispatch(new[0], "LAGGING", &guild(0));
+    bench.silent = 1;
+    for id in new {
+        bench.acknowledge(id);
+        assert_eq!(bench.cluster.count(), 1);
+    }
+    // The old shard is asked, and what the new ones tell is held.
     bench.dispatch(new[1], "BOTH", &guild(1));
     bench.dispatch(old, "BOTH", &guild(1));
     bench.dispatch(new[1], "LATE", &guild(1));
     assert!(bench.told("LATE").is_empty());
     assert_eq!(bench.told("BOTH"), [(old, guild(1))]);
-    let socket = bench.socket(old);
-    bench.input(Bench::frame(socket, &json!({"op": 11})));
+    bench.acknowledge(old);
     assert_eq!(bench.cluster.count(), 2);
     let resharded = |event: &Event| matches!(event, Event::Resharded { from: 1, to: 2, gap: false });
     assert!(bench.events.iter().any(resharded));
     assert_eq!(bench.told("LATE"), [(new[1], guild(1))]);
-    assert_eq!((bench.told("BOTH").len(), bench.told("EARLY").len()), (1, 1));
+    for name in ["BOTH", "EARLY", "LAGGING"] {
+        assert_eq!(bench.told(name).len(), 1, "{name}");
+    }
     assert_eq!(bench.closed, [(Some(old), 1000)]);
     bench.dispatch(new[0], "AFTER", &guild(0));
     assert_eq!(bench.told("AFTER"), [(new[0], guild(0))]);
-    bench.alive = true;
+    bench.silent = 0;
     bench.run(Duration::from_secs(120));
     assert_eq!(bench.ready(), 2);
+}
+
+#[test]
+fn a_new_shard_that_loses_its_connection_takes_over_when_it_is_up_to_date() {
+    let mut bench = Bench::running(config(), 1);
+    let (old, new) = (ShardId::ONLY, [ShardId::new(0, 2), ShardId::new(1, 2)]);
+    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
+    bench.run(Duration::from_secs(20));
+    bench.silent = 1;
+    for (id, n) in [(new[0], 0), (new[1], 1)] {
+        bench.dispatch(id, "GUILD_CREATE", &guild(n));
+    }
+    let ready = |bench: &Bench| match bench.events.last() {
+        Some(Event::Resharding { ready, total: 2 }) => Some(*ready),
+        _ => None,
+    };
+    assert_eq!(ready(&bench), Some(2));
+    bench.dispatch(new[1], "HELD", &guild(1));
+    let socket = bench.socket(new[1]);
+    bench.sockets.remove(&socket);
+    bench.input(Input::Closed(socket, Closed::ByPeer(None)));
+    assert_eq!(ready(&bench), Some(1));
+    // The old shard answers too late: meanwhile it tells what the new one misses.
+    bench.dispatch(old, "HELD", &guild(1));
+    bench.dispatch(old, "MISSED", &guild(1));
+    bench.acknowledge(old);
+    assert_eq!(bench.cluster.count(), 1);
+    bench.silent = 3;
+    bench.run(Duration::from_secs(10));
+    assert_eq!(bench.resumed, ["1/2"]);
+    assert_eq!(bench.cluster.count(), 2);
+    assert!(bench.told("RESUMED").is_empty());
+    assert_eq!((bench.told("HELD").len(), bench.told("MISSED").len()), (1, 1));
 }
 
 #[test]
@@ -423,7 +473,7 @@ fn old_shards_that_do_not_answer_hold_nothing_up_for_ever() {
     let mut bench = Bench::running(config(), 1);
     bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
     bench.run(Duration::from_secs(20));
-    bench.alive = false;
+    bench.silent = 1;
     let started = bench.now;
     while bench.cluster.count() == 1 {
         bench.run(Duration::from_secs(1));

@@ -150,6 +150,10 @@ struct Stage<'a> {
     stale_until: Timestamp,
     /// When the last fault that lasts is over.
     peace_from: Timestamp,
+    /// Until then at most, the client's clock shows a time that it has shown before.
+    behind_until: Timestamp,
+    /// Until then, a minute by the client's clock may be less than one by the server's.
+    jumped_until: Timestamp,
     /// Until then, heartbeats come that were asked for, in quick succession perhaps.
     asked_until: Timestamp,
     /// When the process began.
@@ -203,6 +207,8 @@ impl<'a> Stage<'a> {
             lossy_until: Timestamp::ZERO,
             stale_until: Timestamp::ZERO,
             peace_from: Timestamp::ZERO,
+            behind_until: Timestamp::ZERO,
+            jumped_until: Timestamp::ZERO,
             asked_until: Timestamp::ZERO,
             started: Timestamp::ZERO,
             looked: Timestamp::ZERO,
@@ -283,6 +289,8 @@ impl<'a> Stage<'a> {
                 Rule::Dead => {
                     broken.what.contains("was resumed") || broken.at <= self.lossy_until.max(self.stale_until)
                 }
+                // A minute by its clock was less.
+                Rule::SendRate => broken.at < self.jumped_until,
                 Rule::IdentifyRate => broken.what.contains("after Invalid Session"),
                 // A process goes on from a state that was not the last.
                 Rule::Acknowledgement => broken.at <= self.stale_until,

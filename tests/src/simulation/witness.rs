@@ -183,6 +183,7 @@ impl Witness {
     pub fn restart(&mut self, saved: Option<(&State, &Position)>) {
         self.shards.clear();
         self.detouring.clear();
+        self.skipped.clear();
         self.is_resharding = false;
         self.is_exhausted = false;
         self.stopped = None;

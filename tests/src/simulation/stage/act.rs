@@ -137,8 +137,14 @@ impl Stage<'_> {
                 self.start_anew(down);
             }
             Step::Jump { time, behind } => {
+                let now = self.world.now();
                 self.blame(time);
+                if behind {
+                    self.behind_until = self.behind_until.max(now) + ms(time);
+                    self.blame(self.behind_until.since(now).as_millis() as Millis);
+                }
                 self.witness.forget_identifies();
+                self.jumped_until = now + Duration::from_secs(120);
                 self.world.jump_clock(0, ms(time), behind);
             }
             Step::Hold { time } => {
