@@ -152,8 +152,8 @@ struct Stage<'a> {
     peace_from: Timestamp,
     /// Until then at most, the client's clock shows a time that it has shown before.
     behind_until: Timestamp,
-    /// Until then, a minute by the client's clock may be less than one by the server's.
-    jumped_until: Timestamp,
+    /// Until then, what the client sends in a minute may reach the server in less.
+    squeezed_until: Timestamp,
     /// Until then, heartbeats come that were asked for, in quick succession perhaps.
     asked_until: Timestamp,
     /// When the process began.
@@ -208,7 +208,7 @@ impl<'a> Stage<'a> {
             stale_until: Timestamp::ZERO,
             peace_from: Timestamp::ZERO,
             behind_until: Timestamp::ZERO,
-            jumped_until: Timestamp::ZERO,
+            squeezed_until: Timestamp::ZERO,
             asked_until: Timestamp::ZERO,
             started: Timestamp::ZERO,
             looked: Timestamp::ZERO,
@@ -289,8 +289,8 @@ impl<'a> Stage<'a> {
                 Rule::Dead => {
                     broken.what.contains("was resumed") || broken.at <= self.lossy_until.max(self.stale_until)
                 }
-                // A minute by its clock was less.
-                Rule::SendRate => broken.at < self.jumped_until,
+                // Its clock jumped, or what it had sent was held up on the way.
+                Rule::SendRate => broken.at < self.squeezed_until,
                 Rule::IdentifyRate => broken.what.contains("after Invalid Session"),
                 // A process goes on from a state that was not the last.
                 Rule::Acknowledgement => broken.at <= self.stale_until,

@@ -17,6 +17,9 @@ use crate::world::FaultPlan;
 /// How long the consequences of a fault last: a heartbeat that is one interval late, and the network's delay.
 const AFTERMATH: Duration = Duration::from_secs(10);
 
+/// How long after a jump or a stall a server's minute may hold more than a minute's messages.
+const SQUEEZED: Duration = Duration::from_secs(120);
+
 /// How long it may take until a message that a cut connection lost is missed.
 const LOSSY: Duration = Duration::from_secs(300);
 /// How long it may take until a session is resumed from a state that was not the last.
@@ -38,6 +41,7 @@ impl Stage<'_> {
             }),
             Step::Stall { which, time } => self.on_connection(which, |stage, id| {
                 stage.blame(time);
+                stage.squeezed_until = stage.squeezed_until.max(stage.world.now() + ms(time) + SQUEEZED);
                 stage.world.stall(id, ms(time));
             }),
             Step::LoseCloseFrames { time } => {
@@ -144,7 +148,7 @@ impl Stage<'_> {
                     self.blame(self.behind_until.since(now).as_millis() as Millis);
                 }
                 self.witness.forget_identifies();
-                self.jumped_until = now + Duration::from_secs(120);
+                self.squeezed_until = self.squeezed_until.max(now + SQUEEZED);
                 self.world.jump_clock(0, ms(time), behind);
             }
             Step::Hold { time } => {
