@@ -154,7 +154,7 @@ struct Stage<'a> {
     behind_until: Timestamp,
     /// Until then, what the client sends in a minute may reach the server in less.
     squeezed_until: Timestamp,
-    /// Until then, heartbeats come that were asked for, in quick succession perhaps.
+    /// Until then, heartbeats were asked for of late, and come in quick succession.
     asked_until: Timestamp,
     /// When the process began.
     started: Timestamp,

@@ -75,7 +75,7 @@ impl Stage<'_> {
                 self.relieve_in(time, Relief::Thaw);
             }
             Step::AskHeartbeats => {
-                self.asked_until = self.world.now() + AFTERMATH;
+                self.asked_until = self.world.now() + ms(self.plan.heartbeat) + AFTERMATH;
                 self.on_server(Discord::request_heartbeat);
             }
             Step::Reconnect => self.on_server(Discord::gateway_op7),
