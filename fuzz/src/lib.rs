@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | [`step`] | what may happen to a machine, as bytes |
-//! | [`message`] | messages that are nearly what Discord sends |
+//! | [`message`](mod@message) | messages that are nearly what Discord sends |
 //! | [`pack`] | messages as they are compressed |
 //! | [`book`] | the names that a machine has in use |
 //! | [`drive`] | a driver that obeys a machine and checks each of its outputs |

@@ -69,7 +69,10 @@ enum Stage {
     /// Not all new shards are up.
     Coming,
     /// All are, and are asked whether they are up to date.
-    Probing { waiting: Waiting, since: Timestamp },
+    Probing {
+        waiting: Waiting,
+        since: Timestamp,
+    },
     Draining(Drain),
 }
 
@@ -179,8 +182,12 @@ impl Handover {
             }
             Stage::Probing { waiting, since } if waiting.is_over() => {
                 let (since, until) = (*since, now + DRAIN_LIMIT);
-                self.stage =
-                    Stage::Draining(Drain { waiting: Waiting::new(old), held: VecDeque::new(), since, until });
+                self.stage = Stage::Draining(Drain {
+                    waiting: Waiting::new(old),
+                    held: VecDeque::new(),
+                    since,
+                    until,
+                });
             }
             _ => {}
         }
@@ -293,7 +300,8 @@ const fn is_internal(dispatch: &Dispatch) -> bool {
 
 impl Incoming {
     fn is_ready(&self, now: Timestamp) -> bool {
-        self.is_connected && self.missing.as_ref().is_some_and(|missing| missing.is_empty() || self.until <= now)
+        self.is_connected
+            && self.missing.as_ref().is_some_and(|missing| missing.is_empty() || self.until <= now)
     }
 
     fn deadline(&self, now: Timestamp) -> Option<Timestamp> {

@@ -14,6 +14,9 @@ macro_rules! intents {
 
             /// Every documented intent, the privileged ones included.
             pub const ALL: Self = Self(0 $(| 1 << $bit)*);
+
+            /// Discord's names for them, in the order of their bits.
+            pub const NAMES: &[(&str, Self)] = &[$((stringify!($name), Self::$name)),*];
         }
     };
 }
@@ -51,6 +54,12 @@ impl Intents {
     /// Every documented intent that needs no approval.
     pub const NON_PRIVILEGED: Self = Self(Self::ALL.0 & !Self::PRIVILEGED.0);
 
+    /// The intent that Discord calls so, in capitals; `None` for a name that is not documented.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, intent)| *intent)
+    }
+
     /// Intents from their bits, unknown ones included.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
@@ -87,6 +96,14 @@ impl BitOrAssign for Intents {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_those_of_the_documentation() {
+        assert_eq!(Intents::named("GUILD_MESSAGES"), Some(Intents::GUILD_MESSAGES));
+        assert_eq!(Intents::named("guild_messages"), None);
+        let all = Intents::NAMES.iter().fold(Intents::NONE, |all, (_, intent)| all | *intent);
+        assert_eq!(all, Intents::ALL);
+    }
 
     #[test]
     fn sums_are_those_of_the_documentation() {

@@ -194,10 +194,10 @@ fn intents(text: &str) -> Result<Intents, String> {
         (_, Ok(bits)) => Ok(Intents::from_bits(bits)),
         (names, Err(_)) => names.split(',').try_fold(Intents::NONE, |intents, name| {
             let name = name.trim().to_uppercase();
-            match INTENTS.iter().find(|(known, _)| **known == name) {
-                Some((_, intent)) => Ok(intents | *intent),
+            match Intents::named(&name) {
+                Some(intent) => Ok(intents | intent),
                 None => {
-                    let names: Vec<&str> = INTENTS.iter().map(|(name, _)| *name).collect();
+                    let names: Vec<&str> = Intents::NAMES.iter().map(|(name, _)| *name).collect();
                     Err(format!("--intents: there is no {name:?}, but {}", names.join(", ")))
                 }
             }
@@ -239,30 +239,6 @@ fn probe(path: &Path) -> Result<(), String> {
     let made = OpenOptions::new().write(true).create_new(true).open(&beside);
     made.and_then(|_| fs::remove_file(&beside)).map_err(|error| wrong(error.to_string()))
 }
-
-const INTENTS: [(&str, Intents); 21] = [
-    ("GUILDS", Intents::GUILDS),
-    ("GUILD_MEMBERS", Intents::GUILD_MEMBERS),
-    ("GUILD_MODERATION", Intents::GUILD_MODERATION),
-    ("GUILD_EXPRESSIONS", Intents::GUILD_EXPRESSIONS),
-    ("GUILD_INTEGRATIONS", Intents::GUILD_INTEGRATIONS),
-    ("GUILD_WEBHOOKS", Intents::GUILD_WEBHOOKS),
-    ("GUILD_INVITES", Intents::GUILD_INVITES),
-    ("GUILD_VOICE_STATES", Intents::GUILD_VOICE_STATES),
-    ("GUILD_PRESENCES", Intents::GUILD_PRESENCES),
-    ("GUILD_MESSAGES", Intents::GUILD_MESSAGES),
-    ("GUILD_MESSAGE_REACTIONS", Intents::GUILD_MESSAGE_REACTIONS),
-    ("GUILD_MESSAGE_TYPING", Intents::GUILD_MESSAGE_TYPING),
-    ("DIRECT_MESSAGES", Intents::DIRECT_MESSAGES),
-    ("DIRECT_MESSAGE_REACTIONS", Intents::DIRECT_MESSAGE_REACTIONS),
-    ("DIRECT_MESSAGE_TYPING", Intents::DIRECT_MESSAGE_TYPING),
-    ("MESSAGE_CONTENT", Intents::MESSAGE_CONTENT),
-    ("GUILD_SCHEDULED_EVENTS", Intents::GUILD_SCHEDULED_EVENTS),
-    ("AUTO_MODERATION_CONFIGURATION", Intents::AUTO_MODERATION_CONFIGURATION),
-    ("AUTO_MODERATION_EXECUTION", Intents::AUTO_MODERATION_EXECUTION),
-    ("GUILD_MESSAGE_POLLS", Intents::GUILD_MESSAGE_POLLS),
-    ("DIRECT_MESSAGE_POLLS", Intents::DIRECT_MESSAGE_POLLS),
-];
 
 #[cfg(test)]
 mod tests {
