@@ -12,32 +12,76 @@
 //!     └── OpenFile, Append ┘ one line each, cleaned by the redactor
 //! ```
 //!
+//! # To record
+//!
+//! Make the [`Capture`] where the machine would be made, of a [setup](Replayable::Setup), a seed and a path, and give
+//! it to the adapter's `start` instead. Its events are the machine's. What the user does to the machine goes through
+//! [`Capture::apply`], as a [`ClusterCall`] or [`ShardCall`], so that it is written down too; to look at the machine
+//! there is [`Capture::machine`]. [`Capture::end`] ends the file while the machine goes on; otherwise it is complete
+//! when the machine has finished. [`Capture::recording`] tells.
+//!
+//! With `sanscord-tokio`, and alike with the other two:
+//!
+//! ```text
+//! let setup = ClusterSetup { config: cluster::Config::new(gateway) };
+//! let capture = Capture::<Cluster>::new(setup, seed()?, "session.jsonl");
+//! let (driver, handle, events) = start(capture, network)?;
+//! handle.call(|capture, now| capture.apply(now, ClusterCall::Suspend)).await
 //! ```
-//! use sanscord::capture::{Capture, Replayed, ShardSetup, replay};
-//! use sanscord::gateway::shard::Start;
-//! use sanscord::gateway::{Config, Intents, Shard};
-//! use sanscord::machine::{Input, Machine, Output};
+//!
+//! # To replay
+//!
+//! Put the file beside the tests, and [`replay`] its lines: the machine is made anew from the first line, and must say
+//! what it said then. The error names the first line that differs, with both versions of it.
+//!
+//! ```text
+//! let text = include_str!("session.jsonl");
+//! let replayed: Replayed<Cluster> = replay(text.lines()).unwrap_or_else(|error| panic!("{error}"));
+//! ```
+//!
+//! Both in one, with a driver that answers one request and then ends:
+//!
+//! ```
+//! use sanscord::capture::{Capture, ClusterCall, ClusterSetup, Replayed, Recording, replay};
+//! use sanscord::cluster::{self, Cluster};
+//! use sanscord::gateway::{self, Intents};
+//! use sanscord::machine::{FileReport, Input, Machine, Output, Unanswered};
 //! use sanscord::secret::Token;
 //! use sanscord::time::Timestamp;
 //!
-//! let config = Config::new(Token::new("a.secret.token"), Intents::GUILDS);
-//! let setup = ShardSetup { config, start: Start::new("wss://gateway.discord.gg") };
-//! // Any adapter's `start` takes it in place of the shard.
-//! let mut capture = Capture::<Shard>::new(setup, [7; 32], "shard.jsonl");
-//! # let mut file = String::new();
-//! capture.handle_input(Timestamp::from_millis(1), Input::Timeout);
-//! capture.end(Timestamp::from_millis(2));
-//! loop {
+//! let gateway = gateway::Config::new(Token::new("a.secret.token"), Intents::GUILDS);
+//! let setup = ClusterSetup { config: cluster::Config::new(gateway) };
+//! let mut capture = Capture::<Cluster>::new(setup, [7; 32], "session.jsonl");
+//!
+//! let (mut now, mut file) = (Timestamp::from_millis(1), Vec::new());
+//! capture.handle_input(now, Input::Timeout);
+//! while !capture.is_finished() {
 //!     match capture.poll_output() {
-//!         Output::Wait(_) => break,
-//!         # Output::Append(_, lines) => file += std::str::from_utf8(&lines).unwrap(),
-//!         output => println!("{output:?}"),
+//!         Output::SendRequest(id, request) => {
+//!             assert_eq!(&*request.url, "https://discord.com/api/v10/gateway/bot");
+//!             let unanswered = Unanswered { reason: "no route to host".into() };
+//!             capture.handle_input(now, Input::Response(id, Err(unanswered)));
+//!         }
+//!         Output::OpenFile { path, .. } => assert_eq!(&*path, "session.jsonl"),
+//!         Output::Append(_, lines) => file.extend_from_slice(&lines),
+//!         Output::CloseFile(id) => capture.handle_input(now, Input::File(id, FileReport::Closed)),
+//!         Output::Wait(Some(until)) => {
+//!             now = until;
+//!             capture.apply(now, ClusterCall::Suspend).unwrap();
+//!         }
+//!         _ => {}
 //!     }
 //! }
-//! # assert!(!file.contains("a.secret.token"));
-//! // In a test, later, with the file's text:
-//! let replayed: Replayed<Shard> = replay(file.lines()).unwrap_or_else(|difference| panic!("{difference}"));
-//! assert_eq!(replayed.machine.counters().connects, 1);
+//! assert!(matches!(capture.recording(), Recording::Complete { .. }));
+//!
+//! let text = String::from_utf8(file).unwrap();
+//! assert!(!text.contains("a.secret.token"));
+//! let replayed: Replayed<Cluster> = replay(text.lines()).unwrap_or_else(|error| panic!("{error}"));
+//! assert!(replayed.machine.is_finished());
+//! // A machine that does something else is found out, at the line where it does.
+//! let text = text.replacen("no route to host", "no answer", 1);
+//! let error = replay::<Cluster>(text.lines()).unwrap_err();
+//! println!("{error}");
 //! ```
 //!
 //! # Lines
@@ -59,14 +103,22 @@
 //!
 //! Tokens and session ids are replaced by placeholders before anything is written, the same one each time, so that
 //! the replayed machine behaves alike: what the machine [names](Replayable::secrets), the members `token`,
-//! `*_token` and `session_id` of any JSON, `authorization` header fields, cookies, and the tokens in paths below
-//! `/webhooks/` and `/interactions/`. They are found however they are escaped. What users wrote stays in, and so does
-//! a secret that was written before anything told that it is one.
+//! `*_token` and `session_id` of any JSON, `authorization` header fields, cookies, and in URLs the tokens in paths
+//! below `/webhooks/` and `/interactions/`, the parameters `token` and `*_token`, and user names and passwords. They
+//! are found however they are escaped. What users wrote stays in, and so does a secret that was written before
+//! anything told that it is one, or that is shorter than 8 bytes where no key names it.
+//!
+//! Lengths change with that. A machine that decides by the length of a message with a secret in it, such as to refuse
+//! a command of more than 4,096 bytes, may decide otherwise in a replay.
 //!
 //! The seed is written down. In a gateway machine it decides jitter and nonces only. Where keys come from it, as in
 //! a voice call, it would be a secret: so captures are for gateway machines.
 
+mod cluster;
+mod config;
+mod event;
 mod line;
+mod receipt;
 mod recorder;
 mod redact;
 mod replay;
@@ -75,6 +127,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{ClusterAnswer, ClusterCall, ClusterCallError, ClusterSetup};
 pub use recorder::{Capture, Recording};
 pub use redact::Secret;
 pub use replay::{ReplayError, Replayed, replay};
@@ -108,6 +161,12 @@ pub trait Replayable: Machine + Sized {
 
     /// The secrets in a setup, which are replaced wherever they appear.
     fn secrets(setup: &Self::Setup) -> Vec<Secret<'_>>;
+
+    /// The secrets in a command that no JSON member of a known name holds.
+    fn command_secrets(command: &Self::Command) -> Vec<Secret<'_>> {
+        let _ = command;
+        Vec::new()
+    }
 
     /// An event in words, to be compared in a replay. What depends on how messages were compressed, or on the
     /// length of secrets, is not to be told.

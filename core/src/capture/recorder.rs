@@ -127,6 +127,9 @@ impl<M: Replayable> Capture<M> {
     pub fn apply(&mut self, now: Timestamp, command: M::Command) -> M::Answer {
         self.tick(now);
         if self.is_running() {
+            for secret in M::command_secrets(&command) {
+                self.redactor.learn(secret);
+            }
             let command = clean_value(&command, &mut self.redactor);
             self.write(Step::Command { command });
         }
@@ -195,7 +198,11 @@ impl<M: Replayable> Capture<M> {
     fn on_report(&mut self, report: FileReport) {
         self.recording = match (report, mem::replace(&mut self.recording, Recording::Running)) {
             (FileReport::Closed, Recording::Ending { reason }) => Recording::Complete { reason },
-            (FileReport::Closed, _) => Recording::Failed { reason: "closed too early".into() },
+            // A file that is done with.
+            (_, recording @ (Recording::Complete { .. } | Recording::Failed { .. })) => recording,
+            (FileReport::Closed, Recording::Running) => {
+                Recording::Failed { reason: "closed too early".into() }
+            }
             (FileReport::Failed { reason }, _) => Recording::Failed { reason },
         };
         self.lines = Vec::new();

@@ -154,11 +154,23 @@ impl Redactor {
                 let mut segments = text[at + path.len()..].splitn(2, '/');
                 let id = segments.next().unwrap_or_default();
                 let rest = segments.next().unwrap_or_default();
-                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
-                let token = &rest[..end.unwrap_or(rest.len())];
                 if !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()) {
-                    self.learn(Secret::Other(token));
+                    self.learn(Secret::Other(token(rest)));
                 }
+            }
+        }
+        // RFC 3986, section 3.2.1.
+        for (at, separator) in text.match_indices("://") {
+            let rest = &text[at + separator.len()..];
+            let is_end = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '<' | '>');
+            let authority = &rest[..rest.find(is_end).unwrap_or(rest.len())];
+            if let Some((user, _)) = authority.rsplit_once('@') {
+                self.learn(Secret::Other(user));
+            }
+        }
+        for (at, name) in text.match_indices("token=") {
+            if text[..at].ends_with(['?', '&', '#', '_']) {
+                self.learn(Secret::Other(token(&text[at + name.len()..])));
             }
         }
     }
@@ -214,6 +226,12 @@ fn secret_member<'a>(key: &[u8], value: &'a str) -> Option<Secret<'a>> {
         _ if key.ends_with(b"_token") => Some(Secret::Other(value)),
         _ => None,
     }
+}
+
+/// The token that a part of a URL begins with.
+fn token(text: &str) -> &str {
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.' | '~' | '%');
+    &text[..text.find(is_end).unwrap_or(text.len())]
 }
 
 /// Length of the word before a token that says how it is used.

@@ -1,28 +1,24 @@
 //! How a shard of the gateway is captured.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::capture::{Replayable, Secret};
+use crate::capture::config::OpenConfig;
+use crate::capture::{Replayable, Secret, event};
 use crate::entropy::Entropy;
-use crate::gateway::command::{Command, CommandError, MembersRequest, Presence};
-use crate::gateway::config::{Config, Delivery, Properties};
-use crate::gateway::event::{Disconnect, Event, Receipt, Stopped};
-use crate::gateway::inflate::{Compression, Inflater};
-use crate::gateway::intents::Intents;
-use crate::gateway::interest::Interest;
+use crate::gateway::command::{Command, CommandError, MembersRequest};
+use crate::gateway::config::Config;
+use crate::gateway::event::{Event, Receipt};
+use crate::gateway::inflate::Inflater;
 use crate::gateway::members::MembersRequestId;
 use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
 use crate::gateway::shard::{Identifies, Shard, Start};
-use crate::gateway::status::Counters;
 use crate::machine::Scope;
-use crate::secret::Token;
 use crate::time::Timestamp;
 
 /// What a shard is made of. It stands alone: its names are those of [`Scope`] 0.
@@ -38,16 +34,8 @@ pub struct ShardSetup {
 /// The setup as it is written.
 #[derive(Deserialize, Serialize)]
 struct Wire {
-    token: Box<str>,
-    intents: u64,
-    interest: Interest,
-    compression: Compression,
-    max_message: usize,
-    delivery: Delivery,
-    presence: Option<Presence>,
-    large_threshold: Option<u8>,
-    properties: Properties,
-    attempts: Option<u32>,
+    #[serde(flatten)]
+    config: OpenConfig,
     url: Box<str>,
     id: ShardId,
     session: Option<Session>,
@@ -56,30 +44,9 @@ struct Wire {
 
 impl From<ShardSetup> for Wire {
     fn from(ShardSetup { config, start }: ShardSetup) -> Self {
-        let Config {
-            token,
-            intents,
-            interest,
-            compression,
-            max_message,
-            delivery,
-            presence,
-            large_threshold,
-            properties,
-            attempts,
-        } = config;
         let Start { url, id, session, identifies } = start;
         Self {
-            token: token.expose().into(),
-            intents: intents.bits(),
-            interest,
-            compression,
-            max_message,
-            delivery,
-            presence,
-            large_threshold,
-            properties,
-            attempts,
+            config: config.into(),
             url,
             id,
             session,
@@ -91,18 +58,7 @@ impl From<ShardSetup> for Wire {
 impl From<Wire> for ShardSetup {
     fn from(wire: Wire) -> Self {
         Self {
-            config: Config {
-                token: Token::new(&wire.token),
-                intents: Intents::from_bits(wire.intents),
-                interest: wire.interest,
-                compression: wire.compression,
-                max_message: wire.max_message,
-                delivery: wire.delivery,
-                presence: wire.presence,
-                large_threshold: wire.large_threshold,
-                properties: wire.properties,
-                attempts: wire.attempts,
-            },
+            config: wire.config.into(),
             start: Start {
                 url: wire.url,
                 id: wire.id,
@@ -127,7 +83,7 @@ pub enum ShardCall {
     /// [`Shard::request_members`].
     RequestMembers(MembersRequest),
     /// [`Shard::ack`].
-    #[serde(with = "receipt")]
+    #[serde(with = "crate::capture::receipt")]
     Ack(Receipt),
     /// [`Shard::grant`].
     Grant,
@@ -192,70 +148,6 @@ impl Replayable for Shard {
     }
 
     fn describe(event: &Event) -> String {
-        let text = String::from_utf8_lossy;
-        match event {
-            Event::Dispatch(dispatch) => {
-                let again = if dispatch.replayed { " replayed" } else { "" };
-                let known = if dispatch.duplicate { " duplicate" } else { "" };
-                let (name, data) = (dispatch.name.as_str(), text(&dispatch.data));
-                format!("dispatch {} {name}{again}{known} {data}", dispatch.seq)
-            }
-            Event::Connected { resumed, replayed, gap } => {
-                format!("connected, resumed {resumed}, replayed {replayed}, gap {gap}")
-            }
-            Event::HeartbeatAcknowledged { latency } => {
-                format!("heartbeat acknowledged after {} ns", latency.as_nanos())
-            }
-            Event::Disconnected { reason, resumable, retry_in } => {
-                let (reason, retry_in) = (disconnect(reason), retry_in.as_nanos());
-                format!("disconnected, {reason}, resumable {resumable}, retry in {retry_in} ns")
-            }
-            Event::AwaitingIdentify => "awaiting identify".into(),
-            Event::Identified => "identified".into(),
-            Event::Members { guild, result: Ok(members), .. } => {
-                let chunks: Vec<_> = members.chunks().iter().map(|chunk| text(chunk)).collect();
-                format!("members of {guild} {}", chunks.join(" "))
-            }
-            Event::Members { guild, result: Err(error), .. } => format!("no members of {guild}, {error}"),
-            Event::Stopped { reason, session, counters } => {
-                let reason = match reason {
-                    Stopped::GaveUp { reason } => format!("gave up, {}", disconnect(reason)),
-                    Stopped::ByUser | Stopped::Refused { .. } => format!("{reason}"),
-                };
-                // Bytes depend on compression and on the length of secrets.
-                let counters = Counters { bytes_in: 0, bytes_inflated: 0, bytes_out: 0, ..*counters };
-                format!("stopped, {reason}, {session:?}, {counters:?}")
-            }
-            Event::Unrecognised { op, data } => format!("unrecognised {op:?} {}", text(&data.0)),
-        }
-    }
-}
-
-/// Errors name a column, or what was compressed: those do not outlive the capture.
-fn disconnect(reason: &Disconnect) -> String {
-    match reason {
-        Disconnect::Malformed(_) | Disconnect::Compression(_) => "unreadable".into(),
-        Disconnect::Closed(_)
-        | Disconnect::Zombie
-        | Disconnect::Overslept { .. }
-        | Disconnect::Reconnect
-        | Disconnect::InvalidSession
-        | Disconnect::TimedOut { .. }
-        | Disconnect::ByUser => format!("{reason}"),
-    }
-}
-
-/// A receipt as its two numbers.
-mod receipt {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::gateway::event::Receipt;
-
-    pub(super) fn serialize<S: Serializer>(receipt: &Receipt, to: S) -> Result<S::Ok, S::Error> {
-        [receipt.session, receipt.seq].serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Receipt, D::Error> {
-        <[u64; 2]>::deserialize(from).map(|[session, seq]| Receipt { session, seq })
+        event::describe(event)
     }
 }

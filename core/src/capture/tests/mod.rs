@@ -1,5 +1,6 @@
-//! Captures of a toy machine and of a shard, and the redactor by itself.
+//! Captures of a toy machine, a shard and a cluster, and the redactor by itself.
 
+mod cluster;
 mod redactor;
 #[cfg(all(feature = "zlib", feature = "zstd"))]
 mod shard;

@@ -71,10 +71,21 @@ fn members_and_paths_tell_what_is_a_secret() {
             r#"{"content":"/api\/interactions/9/<secret 4>/callback"}"#,
         ),
         ("/webhooks/not-an-id/whatever1 /webhooks/5", "/webhooks/not-an-id/whatever1 /webhooks/5"),
+        // User names and passwords, and what a query says.
+        (
+            r#"{"url":"wss:\/\/proxy-user:pass-w%40rd@gateway.test?v=10"}"#,
+            r#"{"url":"wss:\/\/<secret 5>@gateway.test?v=10"}"#,
+        ),
+        ("https://a.test/@me https://b.test?x=c@d", "https://a.test/@me https://b.test?x=c@d"),
+        (
+            "wss://r.test/?token=query-%7Etoken&v=10#access_token=fragment.token",
+            "wss://r.test/?token=<secret 6>&v=10#access_token=<secret 7>",
+        ),
+        ("a broken=but-no-secret", "a broken=but-no-secret"),
         // Too plain to be looked for everywhere.
         (
             r#"{"token":"1234567890","session_id":"abc"}"#,
-            r#"{"token":"<secret 5>","session_id":"<session 3>"}"#,
+            r#"{"token":"<secret 8>","session_id":"<session 3>"}"#,
         ),
         (
             r#"{"id":1234567890,"x":"abc","session_id":"abc"}"#,
@@ -90,13 +101,13 @@ fn members_and_paths_tell_what_is_a_secret() {
     }
     for (name, value, expected) in [
         ("Authorization", "Bot MTk4.Cl2FMQ.ZnCjm1XVW7", "Bot <token>"),
-        ("authorization", "Bearer some-other-token", "Bearer <secret 6>"),
+        ("authorization", "Bearer some-other-token", "Bearer <secret 9>"),
         ("set-cookie", "__cfruid=1", "<cookie>"),
-        ("x-audit-log-reason", "for some-other-token", "for <secret 6>"),
+        ("x-audit-log-reason", "for some-other-token", "for <secret 9>"),
     ] {
         assert_eq!(redactor.clean_header(name, value), expected.as_bytes());
     }
-    assert_eq!(redactor.len(), 9);
+    assert_eq!(redactor.len(), 12);
 }
 
 #[test]

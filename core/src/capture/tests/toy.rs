@@ -368,6 +368,10 @@ fn the_user_and_datagrams_end_it() {
     bench.capture.end(bench.now);
     bench.input(Input::Timeout);
     assert_eq!(bench.file.len(), before);
+    // A file that is done with.
+    bench.input(Input::File(bench.id.unwrap(), FileReport::Failed { reason: "stale".into() }));
+    bench.input(Input::File(bench.id.unwrap(), FileReport::Closed));
+    assert!(bench.is_complete("ended by the user"));
     let mut bench = session();
     let socket = bench.capture.machine().socket.unwrap();
     assert_eq!(bench.capture.handle_datagram(bench.now, socket, &mut [1, 2]), None);
@@ -416,7 +420,7 @@ proptest! {
             match edit {
                 0 => lines.swap(at, other),
                 1 => lines[at] = lines[other].clone(),
-                2 => lines[at].truncate(other),
+                2 => lines[at] = lines[at].chars().take(other).collect(),
                 3 => lines[at] = lines[at].replace(char::from(b'0' + u8::try_from(other % 10).unwrap()), "7"),
                 _ => lines[at] = lines[at].replace("send", "frame"),
             }
