@@ -7,7 +7,7 @@ use sanscord::machine::{Machine, Output, Scope};
 use sanscord::record::Recorder;
 use sanscord::rtp::aead::{Backend, Cipher, Mode};
 use sanscord::time::Timestamp;
-use sanscord_bench::measure::{interleave, print_table};
+use sanscord_bench::measure::{interleave, median, print_table};
 use sanscord_bench::packets::{CLEAR, SPACING, Spurt};
 use sanscord_bench::stage::{self, KEY_BYTES};
 
@@ -71,14 +71,15 @@ fn many(calls: u16) -> f64 {
             heard
         })
     };
-    let medians = interleave(ROUNDS, &mut [&mut round]);
-    medians[0].as_nanos() as f64 / f64::from(PACKETS)
+    let times = interleave(ROUNDS, &mut [&mut round]).concat();
+    median(times).as_nanos() as f64 / f64::from(PACKETS)
 }
 
 fn row(backend: Backend, mode: Mode, size: usize) -> Vec<String> {
     let spurt = &Spurt::new(mode, size, PACKETS);
-    let medians = interleave(ROUNDS, &mut LEVELS.map(|(_, pass)| move || pass(backend, mode, spurt)));
-    let nanos: Vec<f64> = medians.iter().map(|time| time.as_nanos() as f64 / f64::from(PACKETS)).collect();
+    let times = interleave(ROUNDS, &mut LEVELS.map(|(_, pass)| move || pass(backend, mode, spurt)));
+    let nanos: Vec<f64> =
+        times.into_iter().map(|times| median(times).as_nanos() as f64 / f64::from(PACKETS)).collect();
     let name = match mode {
         Mode::AeadAes256GcmRtpsize => "AES-256-GCM",
         Mode::AeadXChaCha20Poly1305Rtpsize => "XChaCha20-Poly1305",

@@ -13,7 +13,7 @@ use sanscord::gateway::shard::Start;
 use sanscord::gateway::{Compression, Config, Dispatch, Event, EventName, Interest, Shard};
 use sanscord::machine::Scope;
 use sanscord::object::Typed;
-use sanscord_bench::measure::{median, print_table};
+use sanscord_bench::measure::{least, print_table};
 use sanscord_bench::stage;
 use sanscord_bench::stream::Session;
 use sanscord_tokio::Network;
@@ -94,9 +94,10 @@ pub(crate) fn print(session: &Session) {
             }
         }
         let nanos = |time: Duration| time.as_nanos() as f64 / script.events as f64;
-        let cpu: Vec<f64> =
-            spent.iter().map(|spent| nanos(median(spent.iter().map(|spent| spent.cpu).collect()))).collect();
-        let wall = spent.iter().map(|spent| nanos(median(spent.iter().map(|spent| spent.wall).collect())));
+        let pick = |part: fn(&Spent) -> Duration| -> Vec<f64> {
+            spent.iter().map(|spent| nanos(least(&spent.iter().map(part).collect::<Vec<_>>()))).collect()
+        };
+        let (cpu, wall) = (pick(|spent| spent.cpu), pick(|spent| spent.wall));
         let rows: Vec<Vec<String>> = CLIENTS
             .iter()
             .zip(&cpu)
@@ -125,7 +126,7 @@ pub(crate) fn print(session: &Session) {
             &rows,
         );
         println!(
-            "\n{} events in a burst; CPU time of the client's thread, its system calls included; medians of {ROUNDS} \
+            "\n{} events in a burst; CPU time of the client's thread, its system calls included; the least of {ROUNDS} \
              interleaved rounds.",
             script.events
         );
