@@ -22,6 +22,7 @@ use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
 use sanscord_host::failure::{CUT, is_cut};
 use tokio::io::ReadBuf;
 use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
@@ -192,10 +193,16 @@ async fn read(
             matches!(incoming, Incoming::Closed(_)),
             matches!(incoming, Incoming::Closed(Closed::ByPeer(_))),
         );
-        // Nobody wants to hear from a socket that is closing.
-        let unwanted = match select(pin!(closing.changed()), pin!(inbox.send((id, incoming)))).await {
-            Either::Left(_) => true,
-            Either::Right((sent, _)) => sent.is_err(),
+        let unwanted = match (closing.has_changed(), inbox.try_send((id, incoming))) {
+            // Nobody wants to hear from a socket that is closing.
+            (Err(_), _) | (_, Err(TrySendError::Closed(_))) => true,
+            (Ok(_), Ok(())) => false,
+            (Ok(_), Err(TrySendError::Full(incoming))) => {
+                match select(pin!(closing.changed()), pin!(inbox.send(incoming))).await {
+                    Either::Left(_) => true,
+                    Either::Right((sent, _)) => sent.is_err(),
+                }
+            }
         };
         if by_peer && !unwanted {
             // Reading on sends our answer; the server is the one to close the connection.

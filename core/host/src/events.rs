@@ -139,6 +139,9 @@ impl<E> Queue<E> {
             }
             return Poll::Ready(None);
         };
+        if state.events.is_empty() && state.events.capacity() > KEPT_CAPACITY {
+            state.events.shrink_to(KEPT_CAPACITY);
+        }
         if state.paused && state.events.len() <= EVENT_CAPACITY / 2 {
             state.paused = false;
             wake(state, |state| state.driver.take());
@@ -150,6 +153,9 @@ impl<E> Queue<E> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Room for so many events is kept while none waits: a burst's room would be held for good by each driver.
+const KEPT_CAPACITY: usize = 64;
 
 /// Wakes after the lock is gone: wakers are foreign code.
 fn wake<E>(mut state: MutexGuard<'_, State<E>>, whom: impl FnOnce(&mut State<E>) -> Option<Waker>) {

@@ -35,7 +35,7 @@ pub(super) fn describe(event: &Event) -> String {
         Event::Members { guild, result: Err(error), .. } => format!("no members of {guild}, {error}"),
         Event::Stopped { reason, session, counters } => {
             // Bytes depend on compression and on the length of secrets.
-            let counters = Counters { bytes_in: 0, bytes_inflated: 0, bytes_out: 0, ..*counters };
+            let counters = Counters { bytes_in: 0, bytes_inflated: 0, bytes_out: 0, ..**counters };
             format!("stopped, {}, {session:?}, {counters:?}", stopped(reason))
         }
         Event::Unrecognised { op, data } => format!("unrecognised {op:?} {}", text(&data.0)),

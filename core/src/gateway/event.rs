@@ -69,7 +69,7 @@ pub enum Event {
         /// The session, if it was kept.
         session: Option<Session>,
         /// What it came to.
-        counters: Counters,
+        counters: Box<Counters>,
     },
     /// A message that is not understood arrived and was passed over.
     Unrecognised {

@@ -98,7 +98,7 @@ impl Report {
             gateway::Event::Disconnected { reason, retry_in, .. } => {
                 self.say(&format!("gateway: {reason}; reconnecting in {}", seconds(*retry_in)));
             }
-            gateway::Event::Stopped { counters, .. } => self.gateway = *counters,
+            gateway::Event::Stopped { counters, .. } => self.gateway = **counters,
             _ => {}
         }
     }

@@ -21,7 +21,6 @@ pub(crate) struct Setup {
 
 pub(crate) type Listener = Box<dyn FnMut(&Audio, &[u8]) + Send>;
 
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(crate) enum Next {
     Event(Event),
     Timeout,

@@ -171,7 +171,7 @@ impl Shard {
         if session.is_none() {
             self.session = None;
         }
-        self.out.event(Event::Stopped { reason, session, counters: self.counters });
+        self.out.event(Event::Stopped { reason, session, counters: Box::new(self.counters) });
     }
 }
 

@@ -180,7 +180,7 @@ impl Report {
             Event::GatewayBotFailed { reason, .. } => self.failed(reason.to_string()),
             Event::Shard(id, gateway::Event::Stopped { counters, session, .. }) => {
                 let seen = self.shards.entry(*id).or_default();
-                seen.counters = *counters;
+                seen.counters = **counters;
                 seen.seq = session.as_ref().map(|session| session.seq).or(seen.seq);
                 return;
             }
