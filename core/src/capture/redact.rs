@@ -95,9 +95,8 @@ impl Redactor {
     /// The text without secrets. Those that it names by a key are learnt first.
     pub(super) fn clean(&mut self, text: &[u8]) -> Vec<u8> {
         pieces(text, |piece| self.learn_from(&piece));
-        let text = self.replace(text);
         let mut clean = Vec::with_capacity(text.len());
-        pieces(&text, |piece| match piece {
+        pieces(text, |piece| match piece {
             Piece::Outside(text) => clean.extend_from_slice(text),
             Piece::String { raw, key } => {
                 clean.push(b'"');
@@ -105,7 +104,11 @@ impl Redactor {
                 clean.push(b'"');
             }
         });
-        clean
+        // What stands outside of strings, or what only looks like one.
+        match self.replace(&clean) {
+            Cow::Borrowed(_) => clean,
+            Cow::Owned(clean) => clean,
+        }
     }
 
     /// The value of a header field without secrets.

@@ -29,7 +29,8 @@ pub(super) fn cluster() -> Vec<Seed> {
     let pause = [Step::Sleep(6_000_000), Step::Tick];
     // To three shards.
     let reshard = [&[Step::Command(0, 10)], &pause[..], &come_up(2..5, "READY")].concat();
-    let drained = [on_each(0..2, "Heartbeat ACK", 0), on_each(0..2, "Heartbeat ACK", 0)].concat();
+    // First the new shards are to be up to date, then the old ones.
+    let drained = [on_each(2..5, "Heartbeat ACK", 0), on_each(0..2, "Heartbeat ACK", 0)].concat();
     let resumed = [vec![Step::Command(3, 1), answered()], come_up(0..2, "RESUMED")].concat();
     let guilds = [&[answered()], &come_up(0..2, "READY with guilds")[..]].concat();
     let granted = [answered(), Step::Command(5, 0), Step::Command(5, 1)];

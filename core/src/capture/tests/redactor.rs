@@ -119,6 +119,15 @@ fn the_longest_is_meant() {
     assert_eq!(clean(&mut redactor, "abcdefgh abcdefghij abcdefghi"), "<secret 1> <secret 2> <secret 1>i");
 }
 
+#[test]
+fn an_escaped_backslash_at_its_end_belongs_to_a_secret() {
+    let mut redactor = Redactor::new();
+    redactor.learn(Secret::Other(r"abcdefgh\"));
+    for text in [r#"["abcdefgh\u005c"]"#, r#"["abcdefgh\\"]"#] {
+        assert_eq!(clean(&mut redactor, text), r#"["<secret 1>"]"#);
+    }
+}
+
 /// Writes a string as JSON, each character escaped or not.
 fn escaped(text: &str, escapes: &[bool]) -> String {
     let mut escapes = escapes.iter().cycle();
