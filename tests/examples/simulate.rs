@@ -35,6 +35,9 @@ simulate [options]
 /// How many plans are run at most to shrink one.
 const SHRINK_RUNS: usize = 2_000;
 
+/// How often is told how far it has come.
+const PROGRESS: Duration = Duration::from_secs(30);
+
 struct Options {
     hours: bool,
     count: u64,
@@ -148,11 +151,18 @@ fn run_all(options: &Options) -> Total {
     let end = options.from + options.count;
     let over = AtomicBool::new(false);
     let total = Mutex::new(Total::default());
+    let told = Mutex::new(Instant::now());
     std::thread::scope(|scope| {
         for _ in 0..options.jobs {
             scope.spawn(|| {
                 let mut mine = Total::default();
                 while !over.load(Ordering::Relaxed) {
+                    if let Ok(mut told) = told.try_lock()
+                        && told.elapsed() >= PROGRESS
+                    {
+                        *told = Instant::now();
+                        eprintln!("seed {} of {}-{}", next.load(Ordering::Relaxed), options.from, end - 1);
+                    }
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= end {
                         break;

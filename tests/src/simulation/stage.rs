@@ -326,7 +326,7 @@ impl<'a> Stage<'a> {
             }
         }
         if self.plan.acknowledges.is_some() {
-            self.witness.prune(|id| cluster.shard(id)?.session().map(|session| session.seq));
+            self.witness.prune(|id| cluster.shard(id)?.session().map(|session| session.seq))?;
         }
         let waits = self.world.wait_of(0).is_some() || self.world.open_of(0) > 0;
         if !waits && !cluster.is_finished() && cluster.count() > 0 {

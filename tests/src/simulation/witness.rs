@@ -64,8 +64,10 @@ struct View {
     log: VecDeque<(usize, u64, u64)>,
     /// Whether there may have been chatter in this session before the log began.
     began_unseen: bool,
-    /// What is still to be acknowledged.
-    receipts: VecDeque<(Timestamp, Receipt)>,
+    /// What is still to be acknowledged, with its sequence number.
+    receipts: VecDeque<(Timestamp, Receipt, u64)>,
+    /// The number of the last dispatch that the user acknowledged, or another process had.
+    handled: u64,
 }
 
 /// Where the guilds stood when a state was saved.
@@ -204,6 +206,7 @@ impl Witness {
                 had_session: true,
                 duplicates_to: saved.session.delivered,
                 acknowledged: saved.session.seq,
+                handled: saved.session.seq,
                 began_unseen: true,
                 ..View::default()
             };
@@ -359,7 +362,7 @@ impl Witness {
         }
         self.tally.duplicates += u64::from(*duplicate);
         match self.handling {
-            Some(time) => view.receipts.push_back((at + time, dispatch.receipt())),
+            Some(time) => view.receipts.push_back((at + time, dispatch.receipt(), *seq)),
             None => view.acknowledged = *seq,
         }
         if *name != EventName::MessageCreate {
@@ -408,8 +411,9 @@ impl Witness {
         let mut done = Vec::new();
         for view in self.shards.values_mut() {
             let mut last = None;
-            while let Some((_, receipt)) = view.receipts.front().filter(|(at, _)| *at <= now) {
+            while let Some((_, receipt, seq)) = view.receipts.front().filter(|(at, ..)| *at <= now) {
                 last = Some(*receipt);
+                view.handled = *seq;
                 view.receipts.pop_front();
             }
             done.extend(last);
@@ -418,15 +422,24 @@ impl Witness {
     }
 
     /// Notes how far each session is acknowledged, and drops what is no longer needed.
-    pub fn prune(&mut self, state: impl Fn(ShardId) -> Option<u64>) {
+    ///
+    /// # Errors
+    /// A session counts as acknowledged further than the user has acknowledged.
+    pub fn prune(&mut self, state: impl Fn(ShardId) -> Option<u64>) -> Result<(), String> {
         for (id, view) in &mut self.shards {
             view.acknowledged = state(*id).unwrap_or(view.acknowledged);
+            // What a new shard tells before it takes over is not the user's to acknowledge.
+            if self.handling.is_some() && !view.took_over && view.acknowledged > view.handled {
+                let View { acknowledged, handled, .. } = view;
+                return Err(format!("shard {id}: {acknowledged} is acknowledged, the user did {handled}"));
+            }
             while let Some((guild, ..)) = view.log.front()
                 && view.log.iter().skip(1).any(|(other, seq, _)| other == guild && *seq <= view.acknowledged)
             {
                 view.log.pop_front();
             }
         }
+        Ok(())
     }
 }
 
