@@ -5,7 +5,9 @@
 //! | [`config`] | which shards to run, and how |
 //! | [`event`] | what a cluster tells |
 //! | [`state`] | sessions and limits as a value |
-//! | `handover` | resharding without a gap |
+//! | `limits` | `/gateway/bot` and the queue for identifies |
+//! | [`reshard`] | what happens to a cluster while its shards are changed |
+//! | `handover` | who tells what meanwhile, so that there is no gap |
 //!
 //! A cluster of one shard is what a small bot needs; [`Client`](crate::client::Client) adds voice to it. Nothing here
 //! grows with the number of shards for each message: a shard is looked at only when something happened to it.
@@ -13,6 +15,8 @@
 pub mod config;
 pub mod event;
 mod handover;
+mod limits;
+pub mod reshard;
 pub mod state;
 
 #[cfg(test)]
@@ -20,6 +24,7 @@ mod tests;
 
 pub use config::{Config, Identifies, Shards};
 pub use event::{Event, RequestFailed, Stopped};
+pub use reshard::ReshardError;
 pub use state::{SavedSession, State};
 
 use alloc::boxed::Box;
@@ -28,29 +33,25 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::backoff;
 use crate::entropy::Entropy;
 use crate::gateway::command::{Command, CommandError, MembersRequest};
 use crate::gateway::event::Receipt;
-use crate::gateway::identify::{self, IdentifyQueue};
+use crate::gateway::identify::IdentifyQueue;
 use crate::gateway::members::MembersRequestId;
 use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
 use crate::gateway::shard::{self, Start};
 use crate::gateway::{self, Shard};
 use crate::id::{GuildId, UserId};
-use crate::machine::{Input, Log, Machine, Output, RequestId, Response, Scope, Unanswered};
+use crate::machine::{Input, Log, Machine, Output, RequestId, Scope};
 use crate::outbox::Outbox;
-use crate::rest::{Api, GatewayBot};
+use crate::rest::Api;
 use crate::time::{Duration, Timestamp, soonest};
 
-use handover::{Echo, Handover, Waiting};
+use handover::{Echo, Handover};
 
 /// The number of the cluster's own scope; its shards have those above. Below is room for a composition.
 pub(crate) const SCOPE: u32 = 1 << 31;
-/// An answer of `/gateway/bot` older than this is asked for afresh when a shard wants to identify: other processes
-/// use the same budget.
-const FRESH: Duration = Duration::from_secs(300);
 
 /// Where the cluster stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -116,21 +117,6 @@ pub struct Cluster {
     /// Why the cluster has stopped, to be told when all shards are over.
     stopped: Option<Stopped>,
     out: Outbox<Event>,
-}
-
-/// Why resharding does not start.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReshardError {
-    /// The cluster has not started yet, or has ended.
-    #[error("the cluster is not running")]
-    NotRunning,
-    /// The shards are being changed already.
-    #[error("the shards are being changed already")]
-    UnderWay,
-    /// There are as many shards in all already.
-    #[error("there are as many shards already")]
-    SameCount,
 }
 
 impl Cluster {
@@ -334,28 +320,6 @@ impl Cluster {
         self.with(now, id, |shard, now| shard.reconnect(now, keep_session));
     }
 
-    /// Changes the shards without a gap: the new ones come up beside the old ones and take over when all are
-    /// there. [`Event::Resharding`] tells how far they are, [`Event::Resharded`] when they take over. With
-    /// [`Shards::Recommended`], `/gateway/bot` is asked first.
-    ///
-    /// # Errors
-    /// If the cluster does not run, is changing already, or has as many shards.
-    pub fn reshard(&mut self, now: Timestamp, shards: Shards) -> Result<(), ReshardError> {
-        self.tick(now);
-        if self.phase != Phase::Running {
-            return Err(ReshardError::NotRunning);
-        }
-        if self.handover.is_some() || self.wish.is_some() {
-            return Err(ReshardError::UnderWay);
-        }
-        if shards == Shards::Recommended {
-            self.wish = Some(shards);
-            self.refresh();
-            return Ok(());
-        }
-        self.begin_handover(shards)
-    }
-
     /// Ends all shards and keeps their sessions: another process may go on with [`Cluster::state`], which is still
     /// there afterwards.
     pub fn suspend(&mut self, now: Timestamp) {
@@ -422,98 +386,6 @@ impl Cluster {
         scope
     }
 
-    fn refresh(&mut self) {
-        if self.ask == Ask::Idle {
-            self.ask = Ask::At(self.now);
-        }
-    }
-
-    fn ask_if_due(&mut self) {
-        if matches!(self.ask, Ask::At(at) if at <= self.now) && self.phase != Phase::Stopped {
-            let request = self.scope.request();
-            self.ask = Ask::Asked(request);
-            self.out.push(Output::SendRequest(request, GatewayBot::request(&self.api)));
-        }
-    }
-
-    fn on_response(&mut self, response: Result<Response, Unanswered>) {
-        let answer = match &response {
-            Ok(response) => GatewayBot::read(response).map_err(RequestFailed::Refused),
-            Err(unanswered) => Err(RequestFailed::Unanswered(unanswered.clone())),
-        };
-        match answer {
-            Ok(bot) => self.run(bot),
-            Err(reason) => self.retry(reason),
-        }
-    }
-
-    fn run(&mut self, bot: GatewayBot) {
-        let limit = bot.session_start_limit;
-        self.attempt = 0;
-        self.ask = Ask::Idle;
-        self.answered = self.now;
-        self.recommended = bot.shards.max(1);
-        self.url.clone_from(&bot.url);
-        self.out.event(Event::GatewayBot(bot));
-        match &mut self.queue {
-            Some(queue) => queue.refresh(self.now, &limit),
-            None => {
-                let saved =
-                    self.state.as_ref().and_then(|state| Some((state.identifies.as_ref()?, state.age)));
-                let mut queue = match saved {
-                    Some((saved, age)) => IdentifyQueue::restore(self.now, saved, age),
-                    None => IdentifyQueue::new(self.now, &limit),
-                };
-                queue.refresh(self.now, &limit);
-                if let Some(reserve) = self.reserve {
-                    queue.set_reserve(reserve);
-                }
-                self.queue = Some(queue);
-            }
-        }
-        if self.phase == Phase::Starting {
-            self.phase = Phase::Running;
-            self.start();
-        } else if let Some(shards) = self.wish.take() {
-            // As many as before is what was wished for.
-            let _ = self.begin_handover(shards);
-        }
-    }
-
-    /// Starts all shards, those of a saved state with their sessions.
-    fn start(&mut self) {
-        let state = self.state.take();
-        let saved = state.as_ref().map_or(0, |state| state.shards);
-        let shards = match self.shards {
-            Shards::Recommended if saved > 0 => Shards::All { count: saved },
-            shards => shards,
-        };
-        for id in shards.ids(self.recommended) {
-            self.count = id.count;
-            let session = state.as_ref().and_then(|state| state.session(id)).cloned();
-            let scope = self.launch(id, session);
-            self.current.insert(id, scope);
-        }
-    }
-
-    fn retry(&mut self, reason: RequestFailed) {
-        let (transient, wait) = match &reason {
-            RequestFailed::Unanswered(_) => (true, None),
-            // A success that is not what is documented may come from something in between.
-            RequestFailed::Refused(error) => (error.is_transient() || error.status < 400, error.retry_after),
-        };
-        let backoff = backoff::delay(self.attempt, &mut self.entropy);
-        self.attempt = self.attempt.saturating_add(1);
-        let given_up = !transient || self.config.attempts.is_some_and(|attempts| self.attempt >= attempts);
-        if given_up && self.phase == Phase::Starting {
-            self.end(Stopped::GatewayBot(reason), Shard::stop);
-            return;
-        }
-        let retry_in = backoff.max(wait.unwrap_or_default()).max(Duration::from_millis(1));
-        self.ask = Ask::At(self.now + retry_in);
-        self.out.event(Event::GatewayBotFailed { reason, retry_in });
-    }
-
     fn end(&mut self, reason: Stopped, how: impl Fn(&mut Shard, Timestamp)) {
         if self.phase == Phase::Stopped {
             return;
@@ -561,193 +433,6 @@ impl Cluster {
                 None
             }
             None => Some(Output::Event(Event::Shard(id, event))),
-        }
-    }
-
-    fn want_identify(&mut self, id: ShardId) {
-        if self.now.since(self.answered) > FRESH {
-            self.refresh();
-        }
-        match (&mut self.queue, self.identifies) {
-            (Some(queue), Identifies::Own) => queue.request(self.now, id),
-            _ => self.out.event(Event::IdentifyWanted(id)),
-        }
-    }
-
-    fn no_identify(&mut self, id: ShardId) {
-        match (&mut self.queue, self.identifies) {
-            (Some(queue), Identifies::Own) => queue.withdraw(self.now, id),
-            _ => self.out.event(Event::IdentifyWithdrawn(id)),
-        }
-    }
-
-    /// Lets the queue decide. Answers with its deadline.
-    fn drain_queue(&mut self) -> Option<Timestamp> {
-        loop {
-            let queue = self.queue.as_mut()?;
-            match queue.poll_output() {
-                Output::Event(event) => self.on_queue_event(&event),
-                Output::Wait(deadline) => return deadline,
-                // It asks for nothing else.
-                _ => return None,
-            }
-        }
-    }
-
-    fn on_queue_event(&mut self, event: &identify::Event) {
-        match *event {
-            identify::Event::Granted(id) => self.grant(self.now, id),
-            identify::Event::Exhausted { remaining, total, resets_in, .. } => {
-                self.out.event(Event::IdentifiesExhausted { remaining, total, resets_in });
-                if self.config.attempts.is_some() {
-                    self.end(Stopped::IdentifiesExhausted { remaining, resets_in }, Shard::suspend);
-                }
-            }
-            identify::Event::Refilled { total } => {
-                self.out.event(Event::IdentifiesRefilled { total });
-                self.refresh();
-            }
-            // A grant is used or withdrawn long before it expires, and there is room for all shards.
-            identify::Event::Expired(_) | identify::Event::Refused(_) => {}
-        }
-    }
-
-    fn begin_handover(&mut self, shards: Shards) -> Result<(), ReshardError> {
-        let ids: Vec<ShardId> = shards.ids(self.recommended).collect();
-        let count = ids.first().map_or(1, |id| id.count);
-        if count == self.count {
-            return Err(ReshardError::SameCount);
-        }
-        let scopes: Vec<u32> = ids.into_iter().map(|id| self.launch(id, None)).collect();
-        let handover = Handover::new(count, scopes.into_iter());
-        self.out.event(Event::Resharding { ready: 0, total: handover.total() });
-        self.handover = Some(handover);
-        Ok(())
-    }
-
-    /// Notes what an event means for a change of shards; answers with it if it is the user's.
-    fn hand_over(&mut self, scope: u32, event: gateway::Event) -> Option<gateway::Event> {
-        let Some(handover) = &mut self.handover else { return Some(event) };
-        let now = self.now;
-        if handover.is_incoming(scope) {
-            let before = handover.ready(now);
-            if let Some(waiting) = handover.waiting() {
-                follow(waiting, scope, &event);
-            }
-            match event {
-                gateway::Event::Dispatch(dispatch) => {
-                    let receipt = Some(dispatch.receipt()).filter(|_| !handover.is_draining());
-                    handover.incoming(now, scope, dispatch);
-                    if let (Some(receipt), Some(member)) = (receipt, self.members.get_mut(&scope)) {
-                        // Nobody else will.
-                        member.shard.ack(receipt);
-                    }
-                }
-                gateway::Event::Connected { .. } => handover.connected(scope),
-                gateway::Event::Disconnected { resumable, .. } => handover.disconnected(scope, resumable),
-                gateway::Event::Stopped { reason, .. } if reason != gateway::Stopped::ByUser => {
-                    self.abort_handover(reason);
-                    return None;
-                }
-                _ => {}
-            }
-            let (ready, total) = (handover.ready(now), handover.total());
-            if ready != before {
-                self.out.event(Event::Resharding { ready, total });
-            }
-            return None;
-        }
-        if let gateway::Event::Dispatch(dispatch) = &event {
-            handover.outgoing(now, dispatch);
-        } else if let Some(waiting) = handover.waiting() {
-            follow(waiting, scope, &event);
-        }
-        Some(event)
-    }
-
-    /// Drops what a shard that lags tells after a change of shards, if it was told before.
-    fn drop_echo(&mut self, scope: u32, event: gateway::Event) -> Option<gateway::Event> {
-        let Some(echo) = self.echo.as_mut().filter(|echo| echo.waiting.contains(scope)) else {
-            return Some(event);
-        };
-        match &event {
-            gateway::Event::Dispatch(dispatch) if echo.contains(dispatch) => return None,
-            // A new session tells nothing old.
-            gateway::Event::Disconnected { resumable: false, .. } => echo.waiting.gone(scope),
-            _ => follow(&mut echo.waiting, scope, &event),
-        }
-        if echo.waiting.is_over() {
-            self.echo = None;
-        }
-        Some(event)
-    }
-
-    /// Asks for the heartbeats that are waited for, where that can be done now.
-    fn ask_heartbeats(&mut self) {
-        let draining = self.handover.as_mut().and_then(Handover::waiting);
-        for waiting in draining.into_iter().chain(self.echo.as_mut().map(|echo| &mut echo.waiting)) {
-            for scope in waiting.to_ask() {
-                let Some(member) = self.members.get_mut(&scope) else {
-                    waiting.gone(scope);
-                    continue;
-                };
-                if member.shard.probe(self.now) {
-                    waiting.asked(scope);
-                    if !core::mem::replace(&mut member.stirred, true) {
-                        self.line.push_back(scope);
-                    }
-                }
-            }
-        }
-    }
-
-    fn abort_handover(&mut self, reason: gateway::Stopped) {
-        if let Some(handover) = self.handover.take() {
-            for scope in handover.scopes() {
-                if let Some(member) = self.members.get_mut(&scope) {
-                    member.shard.stop(self.now);
-                }
-                self.stir(scope);
-            }
-            self.out.event(Event::ReshardFailed { reason });
-        }
-    }
-
-    /// Takes the next step of a change of shards, if it is time.
-    fn advance_handover(&mut self) {
-        let Some(handover) = self.handover.as_mut().filter(|_| self.phase == Phase::Running) else { return };
-        handover.advance(self.now, self.current.values().copied());
-        self.ask_heartbeats();
-        let Some(handover) = &self.handover else { return };
-        if let Some(gap) = handover.is_over(self.now) {
-            self.finish_handover(gap);
-        }
-    }
-
-    fn finish_handover(&mut self, gap: bool) {
-        let Some(handover) = self.handover.take() else { return };
-        let (from, to) = (self.count, handover.count);
-        let old = core::mem::take(&mut self.current);
-        for scope in handover.scopes() {
-            if let Some(member) = self.members.get(&scope) {
-                self.current.insert(member.shard.id(), scope);
-            }
-        }
-        self.count = to;
-        self.out.event(Event::Resharded { from, to, gap });
-        let (news, echo) = handover.finish();
-        self.echo = Some(echo);
-        for (scope, dispatch) in news {
-            if let Some(member) = self.members.get(&scope) {
-                let id = member.shard.id();
-                self.out.event(Event::Shard(id, gateway::Event::Dispatch(dispatch)));
-            }
-        }
-        for scope in old.into_values() {
-            if let Some(member) = self.members.get_mut(&scope) {
-                member.shard.stop(self.now);
-            }
-            self.stir(scope);
         }
     }
 
@@ -804,16 +489,6 @@ impl fmt::Display for Cluster {
         let ready =
             self.shards().filter(|shard| matches!(shard.phase(), gateway::phase::Phase::Ready { .. }));
         write!(f, "{} of {} shards, {} in session", self.current.len(), self.count, ready.count())
-    }
-}
-
-/// Notes what an event says of a heartbeat that is waited for.
-fn follow(waiting: &mut Waiting, scope: u32, event: &gateway::Event) {
-    match event {
-        gateway::Event::HeartbeatAcknowledged { .. } => waiting.acknowledged(scope),
-        gateway::Event::Disconnected { .. } => waiting.disconnected(scope),
-        gateway::Event::Stopped { .. } => waiting.gone(scope),
-        _ => {}
     }
 }
 

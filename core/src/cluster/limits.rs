@@ -1,0 +1,157 @@
+//! What Discord allows a cluster: `/gateway/bot`, and the queue for identifies.
+
+use crate::backoff;
+use crate::cluster::event::{Event, RequestFailed, Stopped};
+use crate::cluster::{Ask, Cluster, Identifies, Phase, Shards};
+use crate::gateway::Shard;
+use crate::gateway::identify::{self, IdentifyQueue};
+use crate::gateway::routing::ShardId;
+use crate::machine::{Machine, Output, Response, Unanswered};
+use crate::rest::GatewayBot;
+use crate::time::{Duration, Timestamp};
+
+impl Cluster {
+    pub(super) fn refresh(&mut self) {
+        if self.ask == Ask::Idle {
+            self.ask = Ask::At(self.now);
+        }
+    }
+
+    pub(super) fn ask_if_due(&mut self) {
+        if matches!(self.ask, Ask::At(at) if at <= self.now) && self.phase != Phase::Stopped {
+            let request = self.scope.request();
+            self.ask = Ask::Asked(request);
+            self.out.push(Output::SendRequest(request, GatewayBot::request(&self.api)));
+        }
+    }
+
+    pub(super) fn on_response(&mut self, response: Result<Response, Unanswered>) {
+        let answer = match &response {
+            Ok(response) => GatewayBot::read(response).map_err(RequestFailed::Refused),
+            Err(unanswered) => Err(RequestFailed::Unanswered(unanswered.clone())),
+        };
+        match answer {
+            Ok(bot) => self.run(bot),
+            Err(reason) => self.retry(reason),
+        }
+    }
+
+    pub(super) fn run(&mut self, bot: GatewayBot) {
+        let limit = bot.session_start_limit;
+        self.attempt = 0;
+        self.ask = Ask::Idle;
+        self.answered = self.now;
+        self.recommended = bot.shards.max(1);
+        self.url.clone_from(&bot.url);
+        self.out.event(Event::GatewayBot(bot));
+        match &mut self.queue {
+            Some(queue) => queue.refresh(self.now, &limit),
+            None => {
+                let saved =
+                    self.state.as_ref().and_then(|state| Some((state.identifies.as_ref()?, state.age)));
+                let mut queue = match saved {
+                    Some((saved, age)) => IdentifyQueue::restore(self.now, saved, age),
+                    None => IdentifyQueue::new(self.now, &limit),
+                };
+                queue.refresh(self.now, &limit);
+                if let Some(reserve) = self.reserve {
+                    queue.set_reserve(reserve);
+                }
+                self.queue = Some(queue);
+            }
+        }
+        if self.phase == Phase::Starting {
+            self.phase = Phase::Running;
+            self.start();
+        } else if let Some(shards) = self.wish.take() {
+            // As many as before is what was wished for.
+            let _ = self.begin_handover(shards);
+        }
+    }
+
+    /// Starts all shards, those of a saved state with their sessions.
+    pub(super) fn start(&mut self) {
+        let state = self.state.take();
+        let saved = state.as_ref().map_or(0, |state| state.shards);
+        let shards = match self.shards {
+            Shards::Recommended if saved > 0 => Shards::All { count: saved },
+            shards => shards,
+        };
+        for id in shards.ids(self.recommended) {
+            self.count = id.count;
+            let session = state.as_ref().and_then(|state| state.session(id)).cloned();
+            let scope = self.launch(id, session);
+            self.current.insert(id, scope);
+        }
+    }
+
+    pub(super) fn retry(&mut self, reason: RequestFailed) {
+        let (transient, wait) = match &reason {
+            RequestFailed::Unanswered(_) => (true, None),
+            // A success that is not what is documented may come from something in between.
+            RequestFailed::Refused(error) => (error.is_transient() || error.status < 400, error.retry_after),
+        };
+        let backoff = backoff::delay(self.attempt, &mut self.entropy);
+        self.attempt = self.attempt.saturating_add(1);
+        let given_up = !transient || self.config.attempts.is_some_and(|attempts| self.attempt >= attempts);
+        if given_up && self.phase == Phase::Starting {
+            self.end(Stopped::GatewayBot(reason), Shard::stop);
+            return;
+        }
+        let retry_in = backoff.max(wait.unwrap_or_default()).max(Duration::from_millis(1));
+        self.ask = Ask::At(self.now + retry_in);
+        self.out.event(Event::GatewayBotFailed { reason, retry_in });
+    }
+
+    pub(super) fn want_identify(&mut self, id: ShardId) {
+        if self.now.since(self.answered) > FRESH {
+            self.refresh();
+        }
+        match (&mut self.queue, self.identifies) {
+            (Some(queue), Identifies::Own) => queue.request(self.now, id),
+            _ => self.out.event(Event::IdentifyWanted(id)),
+        }
+    }
+
+    pub(super) fn no_identify(&mut self, id: ShardId) {
+        match (&mut self.queue, self.identifies) {
+            (Some(queue), Identifies::Own) => queue.withdraw(self.now, id),
+            _ => self.out.event(Event::IdentifyWithdrawn(id)),
+        }
+    }
+
+    /// Lets the queue decide. Answers with its deadline.
+    pub(super) fn drain_queue(&mut self) -> Option<Timestamp> {
+        loop {
+            let queue = self.queue.as_mut()?;
+            match queue.poll_output() {
+                Output::Event(event) => self.on_queue_event(&event),
+                Output::Wait(deadline) => return deadline,
+                // It asks for nothing else.
+                _ => return None,
+            }
+        }
+    }
+
+    pub(super) fn on_queue_event(&mut self, event: &identify::Event) {
+        match *event {
+            identify::Event::Granted(id) => self.grant(self.now, id),
+            identify::Event::Exhausted { remaining, total, resets_in, .. } => {
+                self.out.event(Event::IdentifiesExhausted { remaining, total, resets_in });
+                if self.config.attempts.is_some() {
+                    self.end(Stopped::IdentifiesExhausted { remaining, resets_in }, Shard::suspend);
+                }
+            }
+            identify::Event::Refilled { total } => {
+                self.out.event(Event::IdentifiesRefilled { total });
+                self.refresh();
+            }
+            // A grant is used or withdrawn long before it expires, and there is room for all shards.
+            identify::Event::Expired(_) | identify::Event::Refused(_) => {}
+        }
+    }
+}
+
+/// An answer of `/gateway/bot` older than this is asked for afresh when a shard wants to identify: other processes
+/// use the same budget.
+const FRESH: Duration = Duration::from_secs(300);
