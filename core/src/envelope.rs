@@ -142,7 +142,7 @@ pub(crate) fn encode(op: u64, d: &impl Serialize) -> Bytes {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use alloc::format;
     use alloc::string::ToString;
     use alloc::vec;
@@ -181,7 +181,8 @@ mod tests {
         assert!(Envelope::parse(&Bytes::from_static(b"{\"op\":0,\"t\":\"\xff\"}")).is_err());
     }
 
-    fn json() -> impl Strategy<Value = Value> {
+    /// Any JSON.
+    pub(crate) fn json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

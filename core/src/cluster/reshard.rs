@@ -1,4 +1,4 @@
-//! How a cluster changes its shards: what happens to it while a [`Handover`] is under way.
+//! How a cluster changes its shards: what happens to it while a handover is under way.
 
 use alloc::vec::Vec;
 

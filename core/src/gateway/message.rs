@@ -128,6 +128,8 @@ mod tests {
 
     use super::*;
 
+    use crate::envelope::tests::json;
+
     fn read(text: &str) -> (Message, bool) {
         let message = Bytes::from(String::from(text));
         (Message::read(&message).unwrap(), scan(&message).is_some())
@@ -209,22 +211,6 @@ mod tests {
     fn debug_leaves_the_payload_out() {
         let (message, _) = read(r#"{"t":"READY","s":1,"op":0,"d":{"session_id":"secret"}}"#);
         assert!(!format!("{message:?}").contains("secret"));
-    }
-
-    fn json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            ".{0,12}".prop_map(Value::from),
-        ];
-        leaf.prop_recursive(3, 24, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map(".{0,6}", inner, 0..4)
-                    .prop_map(|map| Value::Object(map.into_iter().collect())),
-            ]
-        })
     }
 
     proptest! {

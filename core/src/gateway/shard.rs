@@ -256,8 +256,9 @@ impl Shard {
         }
     }
 
-    /// Says that a dispatch, and all before it, have been handled; matters with [`Delivery::AtLeastOnce`]. A
-    /// receipt of an earlier session changes nothing.
+    /// Says that a dispatch, and all before it, have been handled; matters with
+    /// [`Delivery::AtLeastOnce`](crate::gateway::Delivery::AtLeastOnce). A receipt of an earlier session changes
+    /// nothing.
     pub fn ack(&mut self, receipt: Receipt) {
         if let Some(session) = self.session.as_mut().filter(|_| receipt.session == self.session_number) {
             session.seq = session.seq.max(receipt.seq.min(self.received));
