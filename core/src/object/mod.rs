@@ -18,7 +18,7 @@
 //! | `context` | what an interaction is about |
 //! | `event` | payloads of dispatches, by name |
 //! | `open`, `text` | open enums and flags; strings with a meaning |
-//! | `table`, `rest`, `entry`, `raw` | how an object is made of its table; what stays text |
+//! | `table`, `names`, `rest`, `entry`, `raw` | how an object is made of its table; what stays text |
 //!
 //! To add a field, add a row to its object's table.
 
@@ -29,6 +29,7 @@ mod event;
 mod guild;
 mod integration;
 mod message;
+mod names;
 mod open;
 mod raw;
 mod rest;

@@ -10,8 +10,8 @@ use serde::ser::SerializeMap;
 use crate::envelope::DecodeError;
 
 use super::entry::{self, Entries};
+use super::names::Names;
 use super::raw::{Sink, Verbatim, push_string};
-use super::table::Table;
 
 /// Everything that Discord sent in an object beside its typed fields, and which of those came at all.
 ///
@@ -19,7 +19,7 @@ use super::table::Table;
 /// same text in the same order.
 #[derive(Clone, Default)]
 pub struct Rest {
-    table: Option<&'static Table>,
+    table: Option<&'static Names>,
     /// Typed fields: it came. Raw fields: it came, and was `[]`.
     came: u64,
     /// It came, and was null.
@@ -94,7 +94,7 @@ impl Rest {
     }
 
     /// The object is complete.
-    pub(super) fn close(&mut self, table: &'static Table, seen: u64) {
+    pub(super) fn close(&mut self, table: &'static Names, seen: u64) {
         self.table = Some(table);
         self.came |= seen & (bit(table.fields) - 1);
         if !self.text.is_empty() {

@@ -11,6 +11,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::envelope::DecodeError;
 
 use super::entry;
+use super::names::Names;
 use super::raw::Capture;
 use super::rest::{Raw, Rest, bit};
 
@@ -89,7 +90,7 @@ macro_rules! objects {
             }
 
             impl $crate::object::table::Fields for $name {
-                const TABLE: &'static $crate::object::table::Table = &$crate::object::table::Table::new(
+                const TABLE: &'static $crate::object::names::Names = &$crate::object::names::Names::new(
                     stringify!($name),
                     &[
                         $($crate::object::table::key!($field $($key)?),)*
@@ -215,7 +216,7 @@ pub(super) use {field_type, key, needed, objects, read, recursive};
 
 /// What the macro makes of a table.
 pub(super) trait Fields: Default {
-    const TABLE: &'static Table;
+    const TABLE: &'static Names;
     /// The bits of the fields without which there is no object.
     const NEEDED: u64;
     /// The bits of the fields that stay raw where the object is `inner`.
@@ -259,68 +260,6 @@ pub(super) fn or<T: Default + PartialEq>(value: &T, came: bool, null: bool) -> S
         _ if *value != T::default() => State::Value,
         (_, true) => State::Null,
         (false, false) => State::Absent,
-    }
-}
-
-/// The names of an object's fields: typed ones first, then raw ones.
-pub(super) struct Table {
-    object: &'static str,
-    pub(super) names: &'static [&'static str],
-    /// How many are typed.
-    pub(super) fields: usize,
-    seed: u32,
-    slots: [u8; SLOTS],
-}
-
-/// Eight for each of the 64 names that a table can hold at most: a seed without collisions is found soon.
-const SLOTS: usize = 512;
-
-const FREE: u8 = u8::MAX;
-
-impl Table {
-    /// Lays the names out so that each has a slot of its own.
-    pub(super) const fn new(object: &'static str, names: &'static [&'static str], fields: usize) -> Self {
-        assert!(names.len() < 64, "each name has a bit");
-        let mut seed = 0x9E37_79B1_u32;
-        loop {
-            let mut slots = [FREE; SLOTS];
-            let mut index = 0;
-            while index < names.len() {
-                let slot = slot(names[index].as_bytes(), seed);
-                if slots[slot] != FREE {
-                    break;
-                }
-                slots[slot] = index as u8;
-                index += 1;
-            }
-            if index == names.len() {
-                return Self { object, names, fields, seed, slots };
-            }
-            seed = seed.wrapping_mul(0x0019_660D).wrapping_add(0x3C6E_F35F) | 1;
-        }
-    }
-
-    #[inline]
-    fn find(&self, name: &str) -> Option<usize> {
-        let index = usize::from(*self.slots.get(slot(name.as_bytes(), self.seed))?);
-        (*self.names.get(index)? == name).then_some(index)
-    }
-}
-
-/// The slot of a name: length, three letters and the seed tell all names of an object apart.
-#[inline]
-const fn slot(name: &[u8], seed: u32) -> usize {
-    if name.is_empty() {
-        return 0;
-    }
-    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
-    let letters = u32::from_le_bytes([first, middle, last, name.len() as u8]);
-    (letters.wrapping_mul(seed) >> 23) as usize
-}
-
-impl fmt::Debug for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.object)
     }
 }
 
@@ -387,7 +326,7 @@ impl<'de, T: Fields> Visitor<'de> for ObjectVisitor<T> {
 
 /// Finds a key in the table; one that is not there begins an entry of the rest.
 struct Key<'a> {
-    table: &'static Table,
+    table: &'static Names,
     rest: &'a mut Rest,
 }
 
