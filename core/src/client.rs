@@ -9,10 +9,10 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::cluster::{self, Cluster, Shards, State};
+use crate::cluster::{self, Cluster, Identifies, Shards, State};
 use crate::entropy::Entropy;
 use crate::gateway::name::EventName;
-use crate::gateway::{self, Command, CommandError, Dispatch, Intents, ShardId};
+use crate::gateway::{self, Command, CommandError, Dispatch, Intents, Interest, ShardId};
 use crate::id::{ChannelId, GuildId};
 use crate::machine::{Audio, Input, Log, Machine, Output, Scope, SocketId};
 use crate::outbox::Outbox;
@@ -36,6 +36,11 @@ pub struct Config {
     pub api_base: Box<str>,
     /// Which shards to run.
     pub shards: Shards,
+    /// Who decides when a shard may identify: see [`cluster::Config::identifies`]. Grants go to
+    /// [`Client::cluster_mut`].
+    pub identifies: Identifies,
+    /// How many identifies of the day are never used: see [`cluster::Config::reserve`].
+    pub reserve: Option<u32>,
     /// Sessions to resume, saved by an earlier process.
     pub state: Option<State>,
     /// The encryption modes for calls, the preferred first.
@@ -52,6 +57,8 @@ impl Config {
             gateway: gateway::Config::new(token, Intents::GUILDS | Intents::GUILD_VOICE_STATES),
             api_base: API_BASE.into(),
             shards: Shards::default(),
+            identifies: Identifies::default(),
+            reserve: None,
             state: None,
             modes: Mode::ALL.into(),
             backend: Backend::default(),
@@ -112,12 +119,10 @@ impl Client {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(seed);
-        let Config { mut gateway, api_base, shards, state, modes, backend } = config;
-        for name in [EventName::VoiceStateUpdate, EventName::VoiceServerUpdate] {
-            gateway.interest.add(name);
-        }
+        let Config { mut gateway, api_base, shards, identifies, reserve, state, modes, backend } = config;
+        gateway.interest = with_voice(gateway.interest);
         let attempts = gateway.attempts;
-        let config = cluster::Config { api_base, shards, state, ..cluster::Config::new(gateway) };
+        let config = cluster::Config { gateway, api_base, shards, identifies, reserve, state };
         Self {
             cluster: Cluster::new(config, entropy.bytes()),
             modes,
@@ -252,6 +257,11 @@ impl Client {
         self.cluster.send(self.now, command)
     }
 
+    /// Changes which dispatches the user wants, at any time. Those that calls need stay wanted.
+    pub fn set_interest(&mut self, interest: Interest) {
+        self.cluster.set_interest(with_voice(interest));
+    }
+
     /// Finishes recordings, leaves calls, ends the sessions, and stops.
     pub fn stop(&mut self, now: Timestamp) {
         self.tick(now);
@@ -339,7 +349,10 @@ impl Client {
                     self.join(self.now, guild, channel);
                 }
             }
-            gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. } => {
+            // Not the old shards' end after a change of shards: the new ones are there.
+            gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. }
+                if id.count == self.cluster.count() =>
+            {
                 for room in rooms_of(&mut self.rooms, id) {
                     room.call.handle_gateway_lost(self.now);
                 }
@@ -445,6 +458,14 @@ impl Client {
         self.recordings.retain(|recording| !recording.recorder.is_finished());
         deadline
     }
+}
+
+/// With the dispatches that calls need.
+fn with_voice(mut interest: Interest) -> Interest {
+    for name in [EventName::VoiceStateUpdate, EventName::VoiceServerUpdate] {
+        interest.add(name);
+    }
+    interest
 }
 
 /// The calls in guilds that this shard serves.

@@ -8,13 +8,15 @@
 //! | `limits` | `/gateway/bot` and the queue for identifies |
 //! | [`reshard`] | what happens to a cluster while its shards are changed |
 //! | `handover` | who tells what meanwhile, so that there is no gap |
+//! | `ledger` | what both told |
 //!
-//! A cluster of one shard is what a small bot needs; [`Client`](crate::client::Client) adds voice to it. Nothing here
-//! grows with the number of shards for each message: a shard is looked at only when something happened to it.
+//! A cluster of one shard is what a small bot needs; [`Client`](crate::client::Client) adds voice to it. What a message
+//! costs does not grow with the number of shards: a shard is looked at only when something happened to it.
 
 pub mod config;
 pub mod event;
 mod handover;
+mod ledger;
 mod limits;
 pub mod reshard;
 pub mod state;
@@ -22,8 +24,8 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Identifies, Shards};
-pub use event::{Event, RequestFailed, Stopped};
+pub use config::{BadShards, Config, Identifies, Shards};
+pub use event::{Event, RequestFailed, ReshardFailure, Stopped};
 pub use reshard::ReshardError;
 pub use state::{SavedSession, State};
 
@@ -34,6 +36,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::entropy::Entropy;
+use crate::gateway::budget::Lane;
 use crate::gateway::command::{Command, CommandError, MembersRequest};
 use crate::gateway::event::Receipt;
 use crate::gateway::identify::IdentifyQueue;
@@ -41,7 +44,7 @@ use crate::gateway::members::MembersRequestId;
 use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
 use crate::gateway::shard::{self, Start};
-use crate::gateway::{self, Shard};
+use crate::gateway::{self, Intents, Interest, Shard};
 use crate::id::{GuildId, UserId};
 use crate::machine::{Input, Log, Machine, Output, RequestId, Scope};
 use crate::outbox::Outbox;
@@ -76,6 +79,8 @@ struct Member {
     deadline: Option<Timestamp>,
     /// Whether it stands in the line of those to be polled.
     stirred: bool,
+    /// Whether what it tells concerns nobody.
+    is_silent: bool,
 }
 
 /// Many shards in one process.
@@ -204,8 +209,16 @@ impl Cluster {
     }
 
     /// Sessions and limits, for another process to go on with; at any time, and after [`Cluster::suspend`].
+    ///
+    /// Before `/gateway/bot` was answered it is the state that was to be restored.
     #[must_use]
     pub fn state(&self) -> State {
+        if let Some(state) = &self.state {
+            // Saved anew, it is young again: the age of its limits moves into them.
+            let restore = |saved| IdentifyQueue::restore(Timestamp::ZERO, saved, state.age).save(self.now);
+            let identifies = state.identifies.as_ref().map(restore);
+            return State { identifies, age: Duration::ZERO, ..state.clone() };
+        }
         let sessions = self.current.iter().filter_map(|(&shard, scope)| {
             let session = self.members.get(scope)?.shard.session()?;
             Some(SavedSession { shard, session })
@@ -223,15 +236,21 @@ impl Cluster {
     /// 0, or the first that there is.
     ///
     /// # Errors
-    /// As [`Shard::send`]; if no shard of this process serves the guild.
+    /// As [`Shard::send`], for a presence the first of all shards'; if no shard of this process serves the guild.
     pub fn send(&mut self, now: Timestamp, command: &Command) -> Result<(), CommandError> {
         match (command.guild(), command) {
-            (None, Command::Presence(_)) => {
+            (None, command) if matches!(command.lane(), Lane::Presence) => {
+                if let Command::Presence(presence) = command {
+                    // Shards that are yet to come identify with it.
+                    Arc::make_mut(&mut self.config).presence = Some(presence.clone());
+                }
                 let ids: Vec<ShardId> = self.current.keys().copied().collect();
                 if ids.is_empty() {
                     return Err(self.no_shard());
                 }
-                ids.into_iter().try_for_each(|id| self.send_on(now, id, command))
+                // A shard that cannot take it does not keep it from the others.
+                let answers: Vec<_> = ids.into_iter().map(|id| self.send_on(now, id, command)).collect();
+                answers.into_iter().collect()
             }
             (None, _) => {
                 let id = self.current.keys().next().copied().ok_or_else(|| self.no_shard())?;
@@ -261,6 +280,26 @@ impl Cluster {
         let id = self.shard_of(request.guild_id);
         self.with(now, id, |shard, now| shard.request_members(now, request))
             .unwrap_or_else(|| Err(self.no_shard()))
+    }
+
+    /// Which dispatches the user wants.
+    #[must_use]
+    pub fn interest(&self) -> &Interest {
+        &self.config.interest
+    }
+
+    /// Changes that, at any time, for all shards: see [`Shard::set_interest`].
+    pub fn set_interest(&mut self, interest: Interest) {
+        for member in self.members.values_mut() {
+            member.shard.set_interest(interest.clone());
+        }
+        Arc::make_mut(&mut self.config).interest = interest;
+    }
+
+    /// The events that Discord is asked for.
+    #[must_use]
+    pub fn intents(&self) -> Intents {
+        self.config.intents
     }
 
     /// Says that a dispatch has been handled: see [`Shard::ack`].
@@ -381,7 +420,7 @@ impl Cluster {
         let mut shard =
             Box::new(Shard::new(Arc::clone(&self.config), start, Scope::new(scope), self.entropy.fork()));
         shard.handle_input(self.now, Input::Timeout);
-        self.members.insert(scope, Member { shard, deadline: None, stirred: false });
+        self.members.insert(scope, Member { shard, deadline: None, stirred: false, is_silent: false });
         self.stir(scope);
         scope
     }
@@ -401,17 +440,20 @@ impl Cluster {
 
     /// What a shard told: for the user, unless it is only the cluster's business.
     fn on_event(&mut self, scope: u32, event: gateway::Event) -> Option<Output<Event>> {
-        let id = self.members.get(&scope)?.shard.id();
+        let member = self.members.get(&scope)?;
+        let id = member.shard.id();
+        if member.is_silent {
+            if matches!(event, gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. }) {
+                self.no_identify(id);
+            }
+            return None;
+        }
         match &event {
             gateway::Event::AwaitingIdentify => {
                 self.want_identify(id);
                 return None;
             }
-            gateway::Event::Identified => {
-                if let Some(queue) = self.queue.as_mut().filter(|_| self.identifies == Identifies::Own) {
-                    queue.sent(self.now, id);
-                }
-            }
+            gateway::Event::Identified => self.identified(id),
             gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. } => self.no_identify(id),
             gateway::Event::Connected { .. } => {
                 self.user = self.members.get(&scope).and_then(|member| member.shard.user()).or(self.user);
@@ -429,7 +471,10 @@ impl Cluster {
         match fatal {
             Some(reason) => {
                 self.out.event(Event::Shard(id, event));
-                self.end(Stopped::Gateway(id, reason), Shard::stop);
+                // A fault of the network, perhaps of this one's alone, costs the others no session.
+                let gave_up = matches!(reason, gateway::Stopped::GaveUp { .. });
+                let how = if gave_up { Shard::suspend } else { Shard::stop };
+                self.end(Stopped::Gateway(id, reason), how);
                 None
             }
             None => Some(Output::Event(Event::Shard(id, event))),
@@ -560,7 +605,7 @@ impl Machine for Cluster {
                 };
             }
             deadline = soonest(deadline, self.deadlines.first().map(|(at, _)| *at));
-            deadline = soonest(deadline, self.handover.as_ref().and_then(|h| h.deadline(self.now)));
+            deadline = soonest(deadline, self.handover.as_ref().and_then(Handover::deadline));
             return Output::Wait(soonest(deadline, self.own_deadline()));
         }
     }

@@ -11,6 +11,9 @@ pub struct Heart {
     /// Beats sent since the last acknowledgement, and when the first of them left.
     unanswered: u32,
     since: Timestamp,
+    /// Acknowledgements that are still to come, one for each beat, and when the last of these left.
+    owed: u32,
+    last: Timestamp,
     /// How many unanswered beats are borne before the connection counts as dead.
     patience: u32,
 }
@@ -30,12 +33,12 @@ pub enum Beat {
 
 impl Heart {
     /// Starts to beat: first after a random part of the interval, so that many clients do not beat at once. Below
-    /// 250 ms the interval is taken for that. `patience` is how many unanswered beats are borne: 1 on the main
-    /// gateway.
+    /// 250 ms the interval is taken for that. `patience` is how many unanswered beats are borne, and for how many
+    /// intervals: 1 on the main gateway.
     pub fn start(now: Timestamp, interval: Duration, patience: u32, entropy: &mut Entropy) -> Self {
         let interval = interval.max(MIN_INTERVAL);
         let next = now + entropy.up_to(interval);
-        Self { interval, next, unanswered: 0, since: now, patience }
+        Self { interval, next, unanswered: 0, since: now, owed: 0, last: now, patience }
     }
 
     /// When the next beat is due.
@@ -45,6 +48,9 @@ impl Heart {
     }
 
     /// To be called at the deadline. The next beat is due an interval later.
+    ///
+    /// A peer is a zombie if as many beats as are borne went unanswered, and the oldest of them for as many
+    /// intervals: one that was sent out of turn just now has not had the time.
     #[must_use]
     pub fn beat(&mut self, now: Timestamp) -> Beat {
         if now < self.next {
@@ -54,7 +60,9 @@ impl Heart {
         if late > self.interval {
             return Beat::Overslept(late);
         }
-        if self.unanswered >= self.patience {
+        if self.unanswered >= self.patience
+            && now.since(self.since) >= self.interval.saturating_mul(self.patience)
+        {
             return Beat::Zombie;
         }
         self.next = now + self.interval;
@@ -68,22 +76,30 @@ impl Heart {
         self.interval
     }
 
-    /// Whether every beat has been acknowledged.
+    /// Whether no acknowledgement is to come: the next one will be for a beat that is sent after this.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
-        self.unanswered == 0
+        self.unanswered == 0 && self.owed == 0
     }
 
     /// A beat was sent out of turn; the schedule stays.
-    pub const fn sent(&mut self, now: Timestamp) {
+    pub fn sent(&mut self, now: Timestamp) {
         if self.unanswered == 0 {
             self.since = now;
         }
+        if now.since(self.last) >= self.interval {
+            // What has not come in all that time does not come.
+            self.owed = 0;
+        }
+        self.last = now;
         self.unanswered = self.unanswered.saturating_add(1);
+        self.owed = self.owed.saturating_add(1);
     }
 
-    /// The peer acknowledged. Answers with the round trip, unless nothing was asked.
+    /// The peer acknowledged: it lives, whichever beat it means. Answers with the round trip of the oldest one that
+    /// was unanswered, unless none was.
     pub fn acknowledged(&mut self, now: Timestamp) -> Option<Duration> {
+        self.owed = self.owed.saturating_sub(1);
         if self.unanswered == 0 {
             return None;
         }
@@ -118,6 +134,46 @@ mod tests {
         assert_eq!(heart.deadline(), first + interval);
         assert_eq!(heart.beat(first + interval), Beat::Send);
         assert_eq!(heart.beat(first + interval * 2), Beat::Zombie);
+    }
+
+    #[test]
+    fn a_beat_out_of_turn_gets_the_time_that_any_other_gets() {
+        let interval = Duration::from_secs(10);
+        for (patience, sent) in [(1, 1), (1, 3), (3, 1), (3, 3)] {
+            let mut heart = Heart::start(Timestamp::ZERO, interval, patience, &mut Entropy::new([3; 32]));
+            let mut due = heart.deadline();
+            let asked = Timestamp::from_nanos(due.as_nanos() - 1);
+            for _ in 0..sent {
+                heart.sent(asked);
+            }
+            for _ in 0..patience {
+                assert_eq!(heart.beat(due), Beat::Send, "patience {patience}, {sent} asked for");
+                due += interval;
+            }
+            assert_eq!(heart.beat(due), Beat::Zombie, "patience {patience}, {sent} asked for");
+            let mut answered = heart.clone();
+            assert_eq!(answered.acknowledged(due), Some(due.since(asked)));
+            assert_eq!(answered.beat(due), Beat::Send);
+        }
+    }
+
+    #[test]
+    fn is_at_rest_once_every_beat_was_acknowledged() {
+        let interval = Duration::from_secs(10);
+        let mut heart = Heart::start(Timestamp::ZERO, interval, 1, &mut Entropy::new([3; 32]));
+        let due = heart.deadline();
+        heart.sent(due);
+        assert_eq!(heart.beat(due), Beat::Send);
+        assert!(heart.acknowledged(due).is_some());
+        assert!(!heart.is_at_rest(), "one acknowledgement is still to come");
+        assert_eq!(heart.acknowledged(due), None);
+        assert!(heart.is_at_rest());
+        // A peer that acknowledges two at once is taken for one that is at rest an interval later.
+        heart.sent(due);
+        heart.sent(due);
+        assert!(heart.acknowledged(due).is_some() && !heart.is_at_rest());
+        assert_eq!(heart.beat(due + interval), Beat::Send);
+        assert!(heart.acknowledged(due + interval).is_some() && heart.is_at_rest());
     }
 
     #[test]

@@ -12,8 +12,9 @@ use proptest::prelude::*;
 use sanscord::entropy::Entropy;
 use sanscord::gateway::shard::{Identifies, Start};
 use sanscord::gateway::{
-    Command, Compression, Config, Delivery, Disconnect, Event, Intents, Receipt, Session, Shard,
+    Command, Compression, Config, Delivery, Disconnect, Event, Intents, Interest, Receipt, Session, Shard,
 };
+use sanscord::id::UserId;
 use sanscord::machine::{CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId};
 use sanscord::secret::Token;
 use sanscord::time::Timestamp;
@@ -31,8 +32,8 @@ enum Op {
     /// So many deadlines in a row, each heartbeat acknowledged.
     Live(u8),
     Input(In),
-    /// A dispatch whose number is so much above the last one.
-    Dispatch(i64),
+    /// A dispatch whose number is so much above the last one, and whether the user may tire of it.
+    Dispatch(i64, bool),
     /// A dispatch that only names a session's begin, at the wrong time.
     Odd {
         ready: bool,
@@ -67,6 +68,7 @@ fn op() -> impl Strategy<Value = Op> {
         Just(In::UnknownOpcode),
         Just(In::Probe),
         any::<bool>().prop_map(In::ReconnectByUser),
+        any::<bool>().prop_map(In::Interest),
     ];
     let skip = || prop_oneof![Just(1_i64), 2..5_i64, -3..1_i64, Just(1 << 20), Just(1 << 21)];
     prop_oneof![
@@ -74,7 +76,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => prop_oneof![Just(0_u64), 1..100_u64, 0..120_000_u64].prop_map(Op::Deadline),
         2 => (1..4_u8).prop_map(Op::Live),
         8 => input.prop_map(Op::Input),
-        6 => skip().prop_map(Op::Dispatch),
+        6 => (skip(), any::<bool>()).prop_map(|(skip, chatter)| Op::Dispatch(skip, chatter)),
         2 => (any::<bool>(), skip()).prop_map(|(ready, skip)| Op::Odd { ready, skip }),
         1 => prop_oneof![Just(41_250), Just(45_000), 5_000..50_000_u64].prop_map(Op::Hello),
         2 => prop_oneof![1..4_u8, Just(60)].prop_map(Op::Send),
@@ -157,7 +159,8 @@ impl Bench {
             Op::Input(In::Refused) if self.model.phase != Phase::Opening => {}
             Op::Input(In::Lost | In::Closed(_)) if self.model.phase == Phase::Opening => {}
             Op::Input(input) => self.step(input),
-            Op::Dispatch(skip) => self.step(In::Dispatch(next(skip))),
+            Op::Dispatch(skip, true) => self.step(In::Chatter(next(skip))),
+            Op::Dispatch(skip, false) => self.step(In::Dispatch(next(skip))),
             Op::Odd { ready: true, skip } => {
                 self.sessions += 1;
                 let seq = self.model.received.saturating_add_signed(skip).max(1);
@@ -251,6 +254,7 @@ impl Bench {
             }
             In::Resumed(seq) => dispatch("RESUMED", seq, json!({})),
             In::Dispatch(seq) => dispatch("TYPING_START", seq, json!({"user_id": "5"})),
+            In::Chatter(seq) => dispatch("PRESENCE_UPDATE", seq, json!({})),
             In::AskHeartbeat => message(json!({"op": 1, "d": null})),
             In::Reconnect => message(json!({"op": 7, "d": null})),
             In::InvalidSession(resumable) => message(json!({"op": 9, "d": resumable})),
@@ -272,6 +276,8 @@ impl Bench {
                 return fits;
             }
             In::Probe => drop(self.shard.probe(now)),
+            In::Interest(true) => self.shard.set_interest(Interest::all()),
+            In::Interest(false) => self.shard.set_interest(Interest::except(["PRESENCE_UPDATE"])),
             In::Grant => self.shard.grant(now),
             In::ReconnectByUser(keep) => self.shard.reconnect(now, keep),
             In::Suspend => self.shard.suspend(now),
@@ -300,8 +306,12 @@ impl Bench {
             resume_url: Some(format!("wss://resume-{}.test", session.id).into()),
             seq: session.acked,
             delivered: session.delivered,
+            user: Some(UserId(1)),
         });
         assert_eq!(self.shard.session(), session, "after {input:?}");
+        let counters = self.shard.counters();
+        let uncommon = (counters.stray_hellos, counters.asks_unanswered);
+        assert_eq!(uncommon, (self.model.stray_hellos, self.model.asks_unanswered), "after {input:?}");
         assert_eq!(self.shard.is_finished(), self.model.phase == Phase::Stopped);
     }
 

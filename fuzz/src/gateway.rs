@@ -40,7 +40,8 @@ pub fn drive(data: &[u8]) -> Drive<Shard> {
     let config = config(choice);
     let compression = config.compression;
     let resume_url = Some("wss://gateway-eu.discord.gg".into());
-    let session = (choice & 1 == 1).then(|| Session { id: "ab".into(), resume_url, seq: 5, delivered: 7 });
+    let session =
+        (choice & 1 == 1).then(|| Session { id: "ab".into(), resume_url, seq: 5, delivered: 7, user: None });
     let identifies = if choice & 0x80 == 0 { Identifies::AtOnce } else { Identifies::WhenGranted };
     let start = Start { session, identifies, ..Start::new("wss://gateway.discord.gg") };
     let mut drive =

@@ -73,6 +73,9 @@ pub(crate) struct Gateway {
     /// When each session without a connection is given up.
     expiries: BTreeSet<(Timestamp, SessionKey)>,
     limits: Limits,
+    /// Connections to `resume_gateway_url` of which the client has not shown that they led into a session: as often
+    /// it may try elsewhere.
+    detours: usize,
     chatter: Chatter,
     effects: VecDeque<Effect>,
 }
@@ -88,6 +91,7 @@ impl Gateway {
             dues: BTreeSet::new(),
             expiries: BTreeSet::new(),
             limits: Limits::default(),
+            detours: 0,
             chatter: Chatter::new(config),
             effects: VecDeque::new(),
         }
@@ -179,6 +183,8 @@ impl Gateway {
         let pulse = Pulse::new(desk.now, interval, interval / 2, slack);
         let mut state = Connection::new(connection, path, pulse, stream);
         state.frozen = self.frozen;
+        state.is_detour = !path.is_empty() && path == desk.config.resume_path;
+        self.detours += usize::from(state.is_detour);
         self.dues.insert((state.noted, connection));
         self.connections.insert(connection, state);
         if self.fault(desk, connection, GatewayStep::Hello) {

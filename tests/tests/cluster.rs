@@ -304,7 +304,7 @@ impl Fleet {
             match happened.event {
                 Event::IdentifyWanted(id) => self.queue.request(now, id),
                 Event::IdentifyWithdrawn(id) => self.queue.withdraw(now, id),
-                Event::Shard(id, gateway::Event::Identified) => {
+                Event::IdentifySent(id) => {
                     self.queue.sent(now, id);
                     self.identified.entry(id.bucket(Self::KEYS)).or_default().push(happened.at);
                 }

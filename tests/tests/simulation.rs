@@ -253,8 +253,9 @@ fn rough_world(seed: u64) -> (Sim, &'static [Rule]) {
     if seed.is_multiple_of(4) {
         world.set_faults(cuts);
         // Two keepalives in a row may be lost. While both gateways are cut, nobody hears that the voice server has
-        // changed: what is resumed then is over.
-        (world, &[Rule::Dead, Rule::Keepalive])
+        // changed: what is resumed then is over. Of a connect to `resume_gateway_url` that is cut on its way the server
+        // hears nothing: the next one may go elsewhere.
+        (world, &[Rule::Dead, Rule::Keepalive, Rule::ResumeUrl])
     } else {
         world.set_faults(swallows);
         (world, &BLAMED_ON_THE_NETWORK)

@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::capture::config::OpenConfig;
 use crate::capture::{Replayable, Secret, event};
 use crate::cluster::{
-    Cluster, Config, Event, Identifies, RequestFailed, ReshardError, Shards, State, Stopped,
+    Cluster, Config, Event, Identifies, RequestFailed, ReshardError, ReshardFailure, Shards, State, Stopped,
 };
 use crate::gateway::command::{Command, CommandError, MembersRequest};
 use crate::gateway::event::Receipt;
 use crate::gateway::inflate::Inflater;
+use crate::gateway::interest::Interest;
 use crate::gateway::members::MembersRequestId;
 use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
@@ -77,6 +78,8 @@ pub enum ClusterCall {
     /// [`Cluster::ack`].
     #[serde(with = "crate::capture::receipt")]
     Ack(Receipt),
+    /// [`Cluster::set_interest`].
+    SetInterest(Interest),
     /// [`Cluster::grant`].
     Grant(ShardId),
     /// [`Cluster::start_shard`].
@@ -97,6 +100,8 @@ pub enum ClusterCall {
     },
     /// [`Cluster::reshard`].
     Reshard(Shards),
+    /// [`Cluster::cancel_reshard`].
+    CancelReshard,
     /// [`Cluster::suspend`].
     Suspend,
     /// [`Cluster::stop`].
@@ -142,11 +147,13 @@ impl Replayable for Cluster {
                 return Ok(ClusterAnswer::Members(self.request_members(now, request)?));
             }
             ClusterCall::Ack(receipt) => self.ack(receipt),
+            ClusterCall::SetInterest(interest) => self.set_interest(interest),
             ClusterCall::Grant(shard) => self.grant(now, shard),
             ClusterCall::StartShard { number, session } => self.start_shard(now, number, session)?,
             ClusterCall::StopShard(shard) => self.stop_shard(now, shard),
             ClusterCall::RestartShard { shard, keep_session } => self.restart_shard(now, shard, keep_session),
             ClusterCall::Reshard(shards) => self.reshard(now, shards)?,
+            ClusterCall::CancelReshard => self.cancel_reshard(now),
             ClusterCall::Suspend => self.suspend(now),
             ClusterCall::Stop => self.stop(now),
         }
@@ -168,10 +175,12 @@ impl Replayable for Cluster {
             | ClusterCall::SendOn { .. }
             | ClusterCall::RequestMembers(_)
             | ClusterCall::Ack(_)
+            | ClusterCall::SetInterest(_)
             | ClusterCall::Grant(_)
             | ClusterCall::StopShard(_)
             | ClusterCall::RestartShard { .. }
             | ClusterCall::Reshard(_)
+            | ClusterCall::CancelReshard
             | ClusterCall::Suspend
             | ClusterCall::Stop => Vec::new(),
         }
@@ -191,6 +200,7 @@ impl Replayable for Cluster {
                 format!("no gateway, {}, retry in {} ns", failed(reason), retry_in.as_nanos())
             }
             Event::IdentifyWanted(id) => format!("shard {id} wants to identify"),
+            Event::IdentifySent(id) => format!("shard {id} has identified"),
             Event::IdentifyWithdrawn(id) => format!("shard {id} wants to identify no longer"),
             Event::IdentifiesExhausted { remaining, total, resets_in } => {
                 format!("{remaining} of {total} identifies left, reset in {} ns", resets_in.as_nanos())
@@ -198,12 +208,16 @@ impl Replayable for Cluster {
             Event::IdentifiesRefilled { total } => format!("{total} identifies again"),
             Event::Resharding { ready, total } => format!("resharding, {ready} of {total}"),
             Event::Resharded { from, to, gap } => format!("resharded, from {from} to {to}, gap {gap}"),
-            Event::ReshardFailed { reason } => format!("reshard failed, {}", event::stopped(reason)),
+            Event::ReshardFailed { reason: ReshardFailure::Refused(reason) } => {
+                format!("reshard failed, {}", event::stopped(reason))
+            }
+            Event::ReshardFailed { reason } => format!("reshard failed, {reason}"),
             Event::Stopped { reason } => match reason {
                 Stopped::ByUser => "cluster stopped by user".into(),
                 Stopped::Gateway(id, reason) => {
                     format!("cluster stopped, shard {id} {}", event::stopped(reason))
                 }
+                Stopped::Shards(bad) => format!("cluster stopped, {bad}"),
                 Stopped::GatewayBot(reason) => format!("cluster stopped, no gateway, {}", failed(reason)),
                 Stopped::IdentifiesExhausted { remaining, resets_in } => {
                     format!(

@@ -14,6 +14,7 @@ use crate::gateway::command::{Command, CommandError, MembersRequest};
 use crate::gateway::config::Config;
 use crate::gateway::event::{Event, Receipt};
 use crate::gateway::inflate::Inflater;
+use crate::gateway::interest::Interest;
 use crate::gateway::members::MembersRequestId;
 use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
@@ -85,6 +86,8 @@ pub enum ShardCall {
     /// [`Shard::ack`].
     #[serde(with = "crate::capture::receipt")]
     Ack(Receipt),
+    /// [`Shard::set_interest`].
+    SetInterest(Interest),
     /// [`Shard::grant`].
     Grant,
     /// [`Shard::probe`].
@@ -129,6 +132,7 @@ impl Replayable for Shard {
                 return self.request_members(now, request).map(ShardAnswer::Members);
             }
             ShardCall::Ack(receipt) => self.ack(receipt),
+            ShardCall::SetInterest(interest) => self.set_interest(interest),
             ShardCall::Grant => self.grant(now),
             ShardCall::Probe => return Ok(ShardAnswer::Probed(self.probe(now))),
             ShardCall::Reconnect { keep_session } => self.reconnect(now, keep_session),

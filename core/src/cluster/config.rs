@@ -46,7 +46,7 @@ impl Config {
 /// Which shards to run.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Shards {
-    /// As many as `/gateway/bot` recommends; as many as there were, if a saved state is restored.
+    /// As many as `/gateway/bot` recommends; as many as there were, if saved sessions are restored.
     #[default]
     Recommended,
     /// All of so many.
@@ -66,15 +66,49 @@ pub enum Shards {
 }
 
 impl Shards {
-    /// The ids, where `recommended` is what `/gateway/bot` says. At most [`MAX_SHARDS`].
-    pub(crate) fn ids(self, recommended: u32) -> impl Iterator<Item = ShardId> {
+    /// How many there are in all, and the ids of those to run, where `recommended` is what `/gateway/bot` says.
+    ///
+    /// # Errors
+    /// If it names no shard, or more than [`MAX_SHARDS`].
+    pub fn ids(self, recommended: u32) -> Result<(u32, impl Iterator<Item = ShardId>), BadShards> {
         let (first, last, count) = match self {
-            Self::Recommended => (0, recommended.max(1) - 1, recommended.max(1)),
-            Self::All { count } => (0, count.max(1) - 1, count.max(1)),
-            Self::Range { first, last, count } => (first, last.min(count.max(1) - 1), count.max(1)),
+            Self::Recommended => (0, u32::MAX, recommended.max(1)),
+            Self::All { count } => (0, u32::MAX, count),
+            Self::Range { first, last, count } => (first, last, count),
         };
-        (first..=last).take(MAX_SHARDS).map(move |number| ShardId { number, count })
+        let end = last.saturating_add(1).min(count);
+        match end.checked_sub(first) {
+            None | Some(0) => Err(BadShards::None { first, last, count }),
+            Some(shards) if usize::try_from(shards).is_ok_and(|shards| shards <= MAX_SHARDS) => {
+                Ok((count, (first..end).map(move |number| ShardId { number, count })))
+            }
+            Some(shards) => Err(BadShards::TooMany { shards }),
+        }
     }
+}
+
+/// Shards that cannot be run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadShards {
+    /// None of these numbers is below the count.
+    #[error(
+        "there is no shard from {first} to {last} of {count}: numbers start at 0 and end below the count"
+    )]
+    None {
+        /// The first number.
+        first: u32,
+        /// The last number.
+        last: u32,
+        /// How many there are in all.
+        count: u32,
+    },
+    /// More than [`MAX_SHARDS`].
+    #[error("{shards} shards are more than one cluster runs ({MAX_SHARDS}): run ranges in several processes")]
+    TooMany {
+        /// How many.
+        shards: u32,
+    },
 }
 
 /// The most shards of one cluster; whoever has more runs ranges.

@@ -3,6 +3,7 @@
 use alloc::format;
 use core::fmt;
 
+use crate::cluster::config::BadShards;
 use crate::gateway;
 use crate::gateway::routing::ShardId;
 use crate::machine::{Level, Log, Unanswered};
@@ -26,8 +27,10 @@ pub enum Event {
     },
     /// A shard wants to identify. Only if the queue is [shared](crate::cluster::Identifies::Shared).
     IdentifyWanted(ShardId),
-    /// A shard wants to identify no longer, or has done so if it was [`Identified`](gateway::Event::Identified)
-    /// before. Only if the queue is shared.
+    /// A shard has identified. Only if the queue is shared:
+    /// [tell it](crate::gateway::identify::IdentifyQueue::sent).
+    IdentifySent(ShardId),
+    /// A shard wants to identify no longer: its connection has ended. Only if the queue is shared.
     IdentifyWithdrawn(ShardId),
     /// So few identifies are left of the day's that none is used any more: what wants a new session waits.
     IdentifiesExhausted {
@@ -60,10 +63,10 @@ pub enum Event {
         /// come twice.
         gap: bool,
     },
-    /// The new shards were refused; the old ones go on.
+    /// The shards are not changed; the old ones go on.
     ReshardFailed {
         /// Why.
-        reason: gateway::Stopped,
+        reason: ReshardFailure,
     },
     /// The cluster has ended for good: its last event.
     Stopped {
@@ -93,6 +96,7 @@ impl Event {
                 (Level::Warn, format!("/gateway/bot: {reason}; again in {} ms", retry_in.as_millis()))
             }
             Self::IdentifyWanted(id) => (Level::Debug, format!("shard {id} wants to identify")),
+            Self::IdentifySent(id) => (Level::Debug, format!("shard {id} has identified")),
             Self::IdentifyWithdrawn(id) => (Level::Debug, format!("shard {id} wants to identify no longer")),
             Self::IdentifiesExhausted { remaining, total, resets_in } => {
                 let seconds = resets_in.as_secs();
@@ -105,13 +109,39 @@ impl Event {
             Self::Resharded { from, to, gap: true } => {
                 (Level::Warn, format!("{from} shards became {to}; events may be missing or come twice"))
             }
-            Self::ReshardFailed { reason } => {
-                (Level::Error, format!("the new shards were refused: {reason}"))
-            }
+            Self::ReshardFailed {
+                reason: reason @ (ReshardFailure::Refused(_) | ReshardFailure::Shards(_)),
+            } => (Level::Error, format!("the shards stay as they are: {reason}")),
+            Self::ReshardFailed { reason } => (Level::Info, format!("the shards stay as they are: {reason}")),
             Self::Stopped { reason: Stopped::ByUser } => (Level::Info, "stopped".into()),
             Self::Stopped { reason } => (Level::Error, format!("{reason}")),
         };
         Some(Log::new(level, text))
+    }
+}
+
+/// Why a change of shards came to nothing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ReshardFailure {
+    /// A new shard was refused.
+    Refused(gateway::Stopped),
+    /// Discord recommends as many as there are.
+    SameCount,
+    /// What Discord recommends cannot be run here.
+    Shards(BadShards),
+    /// The user [cancelled](crate::cluster::Cluster::cancel_reshard) it.
+    Cancelled,
+}
+
+impl fmt::Display for ReshardFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => write!(f, "a new shard was refused: {reason}"),
+            Self::SameCount => f.write_str("as many are recommended as there are"),
+            Self::Shards(bad) => bad.fmt(f),
+            Self::Cancelled => f.write_str("cancelled"),
+        }
     }
 }
 
@@ -144,6 +174,8 @@ pub enum Stopped {
     Gateway(ShardId, gateway::Stopped),
     /// `/gateway/bot` could not be had.
     GatewayBot(RequestFailed),
+    /// The shards asked for cannot be run.
+    Shards(BadShards),
     /// So few identifies are left of the day's that none is used any more, and only a limited number of attempts
     /// was allowed.
     IdentifiesExhausted {
@@ -159,6 +191,7 @@ impl fmt::Display for Stopped {
         match self {
             Self::ByUser => f.write_str("stopped"),
             Self::Gateway(_, reason) => reason.fmt(f),
+            Self::Shards(bad) => bad.fmt(f),
             Self::GatewayBot(reason) => write!(f, "Discord's gateway address could not be had: {reason}"),
             Self::IdentifiesExhausted { remaining, resets_in } => write!(
                 f,

@@ -15,22 +15,22 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use serde::Deserialize;
 
+use super::ledger::{Ledger, Side};
 use crate::gateway::Dispatch;
 use crate::gateway::name::EventName;
 use crate::id::GuildId;
 use crate::time::{Duration, Timestamp};
 
-/// How long the guilds of a new session may take to come.
+/// How long the guilds of a new session may take to come. An interest without GUILD_CREATE waits as long.
 const GUILDS_LIMIT: Duration = Duration::from_secs(30);
 /// How long the old shards may take to acknowledge a heartbeat.
 const DRAIN_LIMIT: Duration = Duration::from_secs(90);
-/// How long before a heartbeat of the new shards it is remembered what the old ones told: far longer than one session
-/// may lag behind another.
-const MEMORY: Duration = Duration::from_secs(30);
-/// The most dispatches held or remembered; with more the new shards take over at once.
+/// How far one session may lag behind another. What old shards told longer ago, before new shards were asked whether
+/// they are up to date, is not told again: an equal dispatch is a new one.
+const LAG: Duration = Duration::from_secs(10);
+/// The most dispatches held; with more the new shards take over at once.
 const MAX_HELD: usize = 65_536;
 
 /// A change of shards under way.
@@ -40,28 +40,37 @@ pub(crate) struct Handover {
     pub(crate) count: u32,
     /// The new shards, by the number of their scope.
     incoming: BTreeMap<u32, Incoming>,
+    /// How many of them are up, their guilds included.
+    ready: u32,
+    /// When those that wait for guilds wait no longer.
+    limits: BTreeSet<(Timestamp, u32)>,
     stage: Stage,
-    /// What the old shards told of late, each with when.
-    told: VecDeque<(Timestamp, EventName, Bytes)>,
+    told: Ledger,
 }
 
 /// What new shards that have taken over may still tell, though the old ones have told it.
 #[derive(Debug)]
 pub(crate) struct Echo {
-    told: BTreeMap<(EventName, Bytes), u32>,
+    told: Ledger,
     pub(crate) waiting: Waiting,
 }
 
-/// The shards whose heartbeat is to be acknowledged, and whether they were asked for one.
-#[derive(Debug)]
-pub(crate) struct Waiting(BTreeMap<u32, bool>);
+/// The shards whose heartbeat is to be acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Not asked for one yet.
+    unasked: BTreeSet<u32>,
+    asked: BTreeSet<u32>,
+}
 
 #[derive(Debug, Default)]
 struct Incoming {
     is_connected: bool,
     /// Guilds that READY named and that have not come yet; `None` before READY.
     missing: Option<BTreeSet<GuildId>>,
-    until: Timestamp,
+    /// When they are waited for no longer.
+    until: Option<Timestamp>,
+    is_ready: bool,
 }
 
 #[derive(Debug)]
@@ -100,7 +109,14 @@ struct Guild {
 impl Handover {
     pub(crate) fn new(count: u32, scopes: impl Iterator<Item = u32>) -> Self {
         let incoming = scopes.map(|scope| (scope, Incoming::default())).collect();
-        Self { count, incoming, stage: Stage::Coming, told: VecDeque::new() }
+        Self {
+            count,
+            incoming,
+            ready: 0,
+            limits: BTreeSet::new(),
+            stage: Stage::Coming,
+            told: Ledger::default(),
+        }
     }
 
     pub(crate) fn is_incoming(&self, scope: u32) -> bool {
@@ -116,9 +132,8 @@ impl Handover {
     }
 
     /// How many new shards are up, their guilds included.
-    pub(crate) fn ready(&self, now: Timestamp) -> u32 {
-        let ready = self.incoming.values().filter(|incoming| incoming.is_ready(now)).count();
-        u32::try_from(ready).unwrap_or(u32::MAX)
+    pub(crate) const fn ready(&self) -> u32 {
+        self.ready
     }
 
     pub(crate) const fn is_draining(&self) -> bool {
@@ -127,57 +142,86 @@ impl Handover {
 
     /// A new shard told this. It is the user's if it happens after the new shards have taken over.
     pub(crate) fn incoming(&mut self, now: Timestamp, scope: u32, dispatch: Dispatch) {
-        if let Some(incoming) = self.incoming.get_mut(&scope) {
-            incoming.note(now, &dispatch);
+        self.change(now, scope, |incoming| incoming.note(now, &dispatch));
+        if is_internal(&dispatch) {
+            return;
         }
-        if let Stage::Draining(drain) = &mut self.stage
-            && !is_internal(&dispatch)
-        {
-            drain.held.push_back((scope, dispatch));
+        match &mut self.stage {
+            Stage::Draining(drain) => drain.held.push_back((scope, dispatch)),
+            Stage::Coming | Stage::Probing { .. } => {
+                self.told.enter(now, Side::New, &dispatch);
+                self.forget(now);
+            }
         }
     }
 
     /// A new shard is in session.
-    pub(crate) fn connected(&mut self, scope: u32) {
-        if let Some(incoming) = self.incoming.get_mut(&scope) {
-            incoming.is_connected = true;
-        }
+    pub(crate) fn connected(&mut self, now: Timestamp, scope: u32) {
+        self.change(now, scope, |incoming| incoming.is_connected = true);
     }
 
     /// A new shard lost its connection, and perhaps its session: what was held of it may not be all. The old ones tell
     /// it.
-    pub(crate) fn disconnected(&mut self, scope: u32, resumable: bool) {
-        if let Some(incoming) = self.incoming.get_mut(&scope) {
+    pub(crate) fn disconnected(&mut self, now: Timestamp, scope: u32, resumable: bool) {
+        if !self.is_incoming(scope) {
+            return;
+        }
+        self.change(now, scope, |incoming| {
             incoming.is_connected = false;
             if !resumable {
-                *incoming = Incoming::default();
+                incoming.missing = None;
+                incoming.until = None;
             }
-            self.stage = Stage::Coming;
+        });
+        if let Stage::Draining(drain) = core::mem::replace(&mut self.stage, Stage::Coming) {
+            for (_, dispatch) in drain.held {
+                self.told.enter(now, Side::New, &dispatch);
+            }
         }
+    }
+
+    /// Changes what is known of a new shard.
+    fn change(&mut self, now: Timestamp, scope: u32, change: impl FnOnce(&mut Incoming)) {
+        let Some(incoming) = self.incoming.get_mut(&scope) else { return };
+        let (was_ready, limit) = (incoming.is_ready, incoming.until);
+        change(incoming);
+        incoming.is_ready = incoming.is_up(now);
+        if limit != incoming.until {
+            self.limits.extend(incoming.until.map(|until| (until, scope)));
+            if let Some(limit) = limit {
+                self.limits.remove(&(limit, scope));
+            }
+        }
+        self.ready = self.ready + u32::from(incoming.is_ready) - u32::from(was_ready);
     }
 
     /// An old shard told this.
     pub(crate) fn outgoing(&mut self, now: Timestamp, dispatch: &Dispatch) {
-        if is_internal(dispatch) {
-            return;
+        if !is_internal(dispatch) {
+            self.told.enter(now, Side::Old, dispatch);
+            self.forget(now);
         }
-        let since = match &self.stage {
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        let base = match &self.stage {
             Stage::Coming => now,
             Stage::Probing { since, .. } => *since,
             Stage::Draining(drain) => drain.since,
         };
-        while self.told.front().is_some_and(|(at, ..)| since.since(*at) > MEMORY)
-            || self.told.len() >= MAX_HELD
-        {
-            self.told.pop_front();
-        }
-        self.told.push_back((now, dispatch.name.clone(), dispatch.data.clone()));
+        self.told.forget(base, LAG);
     }
 
     /// Takes the next step, if it is time, towards the end of these old shards.
     pub(crate) fn advance(&mut self, now: Timestamp, old: impl Iterator<Item = u32>) {
+        while let Some(&(until, scope)) = self.limits.first()
+            && until <= now
+        {
+            self.limits.pop_first();
+            self.change(now, scope, |_| {});
+        }
         match &self.stage {
-            Stage::Coming if self.incoming.values().all(|incoming| incoming.is_ready(now)) => {
+            Stage::Coming if self.ready == self.total() => {
                 self.stage = Stage::Probing { waiting: Waiting::new(self.scopes()), since: now };
             }
             Stage::Probing { waiting, since } if waiting.is_over() => {
@@ -210,9 +254,9 @@ impl Handover {
         (drain.until <= now || drain.held.len() >= MAX_HELD).then_some(true)
     }
 
-    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match &self.stage {
-            Stage::Coming => self.incoming.values().filter_map(|incoming| incoming.deadline(now)).min(),
+            Stage::Coming => self.limits.first().map(|(until, _)| *until),
             Stage::Probing { .. } => None,
             Stage::Draining(drain) => Some(drain.until),
         }
@@ -220,10 +264,7 @@ impl Handover {
 
     /// What the new shards told that the old ones did not, in order, and what may still be told twice.
     pub(crate) fn finish(self) -> (Vec<(u32, Dispatch)>, Echo) {
-        let mut echo = Echo { told: BTreeMap::new(), waiting: Waiting::new(self.incoming.into_keys()) };
-        for (_, name, data) in self.told {
-            *echo.told.entry((name, data)).or_default() += 1;
-        }
+        let mut echo = Echo { told: self.told, waiting: Waiting::new(self.incoming.into_keys()) };
         let held = match self.stage {
             Stage::Draining(drain) => drain.held,
             Stage::Coming | Stage::Probing { .. } => VecDeque::new(),
@@ -236,60 +277,51 @@ impl Handover {
 impl Echo {
     /// Whether the old shards told this, which then is not told a third time.
     pub(crate) fn contains(&mut self, dispatch: &Dispatch) -> bool {
-        if is_internal(dispatch) {
-            return false;
-        }
-        let count = self.told.get_mut(&(dispatch.name.clone(), dispatch.data.clone()));
-        count.is_some_and(|count| {
-            let again = *count > 0;
-            *count = count.saturating_sub(1);
-            again
-        })
+        !is_internal(dispatch) && self.told.cancel(Side::Old, dispatch)
     }
 }
 
 impl Waiting {
     fn new(scopes: impl Iterator<Item = u32>) -> Self {
-        Self(scopes.map(|scope| (scope, false)).collect())
+        Self { unasked: scopes.collect(), asked: BTreeSet::new() }
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.0.is_empty()
+        self.unasked.is_empty() && self.asked.is_empty()
     }
 
     pub(crate) fn contains(&self, scope: u32) -> bool {
-        self.0.contains_key(&scope)
+        self.unasked.contains(&scope) || self.asked.contains(&scope)
     }
 
     /// The shards that still have to be asked for a heartbeat.
     pub(crate) fn to_ask(&self) -> Vec<u32> {
-        self.0.iter().filter(|(_, asked)| !**asked).map(|(scope, _)| *scope).collect()
+        self.unasked.iter().copied().collect()
     }
 
     /// This shard was asked.
     pub(crate) fn asked(&mut self, scope: u32) {
-        if let Some(asked) = self.0.get_mut(&scope) {
-            *asked = true;
+        if self.unasked.remove(&scope) {
+            self.asked.insert(scope);
         }
     }
 
     /// This shard's heartbeat was acknowledged.
     pub(crate) fn acknowledged(&mut self, scope: u32) {
-        if self.0.get(&scope) == Some(&true) {
-            self.0.remove(&scope);
-        }
+        self.asked.remove(&scope);
     }
 
     /// This shard's connection ended: what it was asked is void.
     pub(crate) fn disconnected(&mut self, scope: u32) {
-        if let Some(asked) = self.0.get_mut(&scope) {
-            *asked = false;
+        if self.asked.remove(&scope) {
+            self.unasked.insert(scope);
         }
     }
 
     /// This shard has nothing more to tell.
     pub(crate) fn gone(&mut self, scope: u32) {
-        self.0.remove(&scope);
+        self.unasked.remove(&scope);
+        self.asked.remove(&scope);
     }
 }
 
@@ -299,13 +331,12 @@ const fn is_internal(dispatch: &Dispatch) -> bool {
 }
 
 impl Incoming {
-    fn is_ready(&self, now: Timestamp) -> bool {
+    fn is_up(&self, now: Timestamp) -> bool {
         self.is_connected
-            && self.missing.as_ref().is_some_and(|missing| missing.is_empty() || self.until <= now)
-    }
-
-    fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        self.missing.as_ref().filter(|missing| !missing.is_empty() && self.until > now).map(|_| self.until)
+            && self
+                .missing
+                .as_ref()
+                .is_some_and(|missing| missing.is_empty() || self.until.is_none_or(|until| until <= now))
     }
 
     fn note(&mut self, now: Timestamp, dispatch: &Dispatch) {
@@ -313,7 +344,7 @@ impl Incoming {
             EventName::Ready => {
                 let guilds = dispatch.parse().map_or(Vec::new(), |ready: Ready| ready.guilds);
                 self.missing = Some(guilds.into_iter().map(|guild| guild.id).collect());
-                self.until = now + GUILDS_LIMIT;
+                self.until = Some(now + GUILDS_LIMIT);
             }
             EventName::GuildCreate | EventName::GuildDelete => {
                 if let (Some(missing), Ok(guild)) = (&mut self.missing, dispatch.parse::<Guild>()) {

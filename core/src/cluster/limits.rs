@@ -1,8 +1,8 @@
 //! What Discord allows a cluster: `/gateway/bot`, and the queue for identifies.
 
 use crate::backoff;
-use crate::cluster::event::{Event, RequestFailed, Stopped};
-use crate::cluster::{Ask, Cluster, Identifies, Phase, Shards};
+use crate::cluster::event::{Event, RequestFailed, ReshardFailure, Stopped};
+use crate::cluster::{Ask, Cluster, Identifies, Phase, ReshardError, Shards};
 use crate::gateway::Shard;
 use crate::gateway::identify::{self, IdentifyQueue};
 use crate::gateway::routing::ShardId;
@@ -64,21 +64,36 @@ impl Cluster {
             self.phase = Phase::Running;
             self.start();
         } else if let Some(shards) = self.wish.take() {
-            // As many as before is what was wished for.
-            let _ = self.begin_handover(shards);
+            let failure = match self.begin_handover(shards) {
+                Ok(()) | Err(ReshardError::NotRunning | ReshardError::UnderWay) => return,
+                Err(ReshardError::SameCount) => ReshardFailure::SameCount,
+                Err(ReshardError::Shards(bad)) => ReshardFailure::Shards(bad),
+            };
+            self.out.event(Event::ReshardFailed { reason: failure });
         }
     }
 
     /// Starts all shards, those of a saved state with their sessions.
     pub(super) fn start(&mut self) {
         let state = self.state.take();
-        let saved = state.as_ref().map_or(0, |state| state.shards);
-        let shards = match self.shards {
-            Shards::Recommended if saved > 0 => Shards::All { count: saved },
-            shards => shards,
+        // Without sessions to resume there is no reason to keep to a count that may have become too low.
+        let saved = state.as_ref().filter(|state| !state.sessions.is_empty()).map(|state| state.shards);
+        let shards = match (self.shards, saved) {
+            (Shards::Recommended, Some(count)) if count > 0 => Shards::All { count },
+            (shards, _) => shards,
         };
-        for id in shards.ids(self.recommended) {
-            self.count = id.count;
+        let ids = match shards.ids(self.recommended) {
+            Ok((count, ids)) => {
+                self.count = count;
+                ids
+            }
+            Err(bad) => {
+                self.state = state;
+                self.end(Stopped::Shards(bad), Shard::stop);
+                return;
+            }
+        };
+        for id in ids {
             let session = state.as_ref().and_then(|state| state.session(id)).cloned();
             let scope = self.launch(id, session);
             self.current.insert(id, scope);
@@ -111,6 +126,26 @@ impl Cluster {
             (Some(queue), Identifies::Own) => queue.request(self.now, id),
             _ => self.out.event(Event::IdentifyWanted(id)),
         }
+        self.end_if_exhausted();
+    }
+
+    /// A shard has identified.
+    pub(super) fn identified(&mut self, id: ShardId) {
+        match (&mut self.queue, self.identifies) {
+            (Some(queue), Identifies::Own) => queue.sent(self.now, id),
+            _ => self.out.event(Event::IdentifySent(id)),
+        }
+        self.end_if_exhausted();
+    }
+
+    /// Where only a limited number of attempts is allowed, a shard that would wait for tomorrow's identifies ends
+    /// all. Shards that resume do not need any.
+    fn end_if_exhausted(&mut self) {
+        let Some(queue) = self.queue.as_ref().filter(|_| self.identifies == Identifies::Own) else { return };
+        let (remaining, resets_in) = (queue.remaining(), queue.resets_in(self.now));
+        if self.config.attempts.is_some() && !queue.is_empty() && remaining <= queue.reserve() {
+            self.end(Stopped::IdentifiesExhausted { remaining, resets_in }, Shard::suspend);
+        }
     }
 
     pub(super) fn no_identify(&mut self, id: ShardId) {
@@ -138,9 +173,7 @@ impl Cluster {
             identify::Event::Granted(id) => self.grant(self.now, id),
             identify::Event::Exhausted { remaining, total, resets_in, .. } => {
                 self.out.event(Event::IdentifiesExhausted { remaining, total, resets_in });
-                if self.config.attempts.is_some() {
-                    self.end(Stopped::IdentifiesExhausted { remaining, resets_in }, Shard::suspend);
-                }
+                self.end_if_exhausted();
             }
             identify::Event::Refilled { total } => {
                 self.out.event(Event::IdentifiesRefilled { total });

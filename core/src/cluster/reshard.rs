@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::cluster::event::Event;
+use crate::cluster::config::BadShards;
+use crate::cluster::event::{Event, ReshardFailure};
 use crate::cluster::handover::{Handover, Waiting};
 use crate::cluster::{Cluster, Phase, Shards};
 use crate::gateway;
-use crate::gateway::routing::ShardId;
 use crate::time::Timestamp;
 
 /// Why resharding does not start.
@@ -22,15 +22,19 @@ pub enum ReshardError {
     /// There are as many shards in all already.
     #[error("there are as many shards already")]
     SameCount,
+    /// They cannot be run.
+    #[error(transparent)]
+    Shards(#[from] BadShards),
 }
 
 impl Cluster {
     /// Changes the shards without a gap: the new ones come up beside the old ones and take over when all are
     /// there. [`Event::Resharding`] tells how far they are, [`Event::Resharded`] when they take over. With
-    /// [`Shards::Recommended`], `/gateway/bot` is asked first.
+    /// [`Shards::Recommended`], `/gateway/bot` is asked first, and [`Event::ReshardFailed`] tells if as many are
+    /// recommended as there are.
     ///
     /// # Errors
-    /// If the cluster does not run, is changing already, or has as many shards.
+    /// If the cluster does not run, is changing already, has as many shards, or cannot run these.
     pub fn reshard(&mut self, now: Timestamp, shards: Shards) -> Result<(), ReshardError> {
         self.tick(now);
         if self.phase != Phase::Running {
@@ -48,12 +52,11 @@ impl Cluster {
     }
 
     pub(super) fn begin_handover(&mut self, shards: Shards) -> Result<(), ReshardError> {
-        let ids: Vec<ShardId> = shards.ids(self.recommended).collect();
-        let count = ids.first().map_or(1, |id| id.count);
+        let (count, ids) = shards.ids(self.recommended)?;
         if count == self.count {
             return Err(ReshardError::SameCount);
         }
-        let scopes: Vec<u32> = ids.into_iter().map(|id| self.launch(id, None)).collect();
+        let scopes: Vec<u32> = ids.map(|id| self.launch(id, None)).collect();
         let handover = Handover::new(count, scopes.into_iter());
         self.out.event(Event::Resharding { ready: 0, total: handover.total() });
         self.handover = Some(handover);
@@ -65,7 +68,7 @@ impl Cluster {
         let Some(handover) = &mut self.handover else { return Some(event) };
         let now = self.now;
         if handover.is_incoming(scope) {
-            let before = handover.ready(now);
+            let before = handover.ready();
             if let Some(waiting) = handover.waiting() {
                 follow(waiting, scope, &event);
             }
@@ -78,15 +81,17 @@ impl Cluster {
                         member.shard.ack(receipt);
                     }
                 }
-                gateway::Event::Connected { .. } => handover.connected(scope),
-                gateway::Event::Disconnected { resumable, .. } => handover.disconnected(scope, resumable),
+                gateway::Event::Connected { .. } => handover.connected(now, scope),
+                gateway::Event::Disconnected { resumable, .. } => {
+                    handover.disconnected(now, scope, resumable)
+                }
                 gateway::Event::Stopped { reason, .. } if reason != gateway::Stopped::ByUser => {
-                    self.abort_handover(reason);
+                    self.abort_handover(ReshardFailure::Refused(reason));
                     return None;
                 }
                 _ => {}
             }
-            let (ready, total) = (handover.ready(now), handover.total());
+            let (ready, total) = (handover.ready(), handover.total());
             if ready != before {
                 self.out.event(Event::Resharding { ready, total });
             }
@@ -136,10 +141,22 @@ impl Cluster {
         }
     }
 
-    pub(super) fn abort_handover(&mut self, reason: gateway::Stopped) {
+    /// Gives up a change of shards that is under way: the new shards end, the old ones go on, as
+    /// [`Event::ReshardFailed`] tells. Nothing happens if there is none.
+    pub fn cancel_reshard(&mut self, now: Timestamp) {
+        self.tick(now);
+        if self.phase == Phase::Running && self.wish.take().is_some() {
+            self.out.event(Event::ReshardFailed { reason: ReshardFailure::Cancelled });
+        }
+        self.abort_handover(ReshardFailure::Cancelled);
+    }
+
+    fn abort_handover(&mut self, reason: ReshardFailure) {
         if let Some(handover) = self.handover.take() {
             for scope in handover.scopes() {
                 if let Some(member) = self.members.get_mut(&scope) {
+                    // The user never heard of it.
+                    member.is_silent = true;
                     member.shard.stop(self.now);
                 }
                 self.stir(scope);

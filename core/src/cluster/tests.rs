@@ -1,5 +1,7 @@
 //! The cluster against hand-written inputs.
 
+mod reshard;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -9,7 +11,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Cluster, Config, Event, Identifies, ReshardError, Shards, State, Stopped};
+use super::{BadShards, Cluster, Config, Event, Identifies, Shards, State, Stopped};
 use crate::gateway::command::{CommandError, MembersRequest, Presence};
 use crate::gateway::{self, Command, Compression, Intents, ShardId};
 use crate::id::GuildId;
@@ -33,6 +35,8 @@ struct Bench {
     /// The sockets, and the shard that identified or resumed on each.
     sockets: BTreeMap<SocketId, Option<ShardId>>,
     identified: Vec<(Timestamp, ShardId)>,
+    /// The presence of each Identify.
+    presences: Vec<Value>,
     resumed: Vec<String>,
     sent: Vec<(ShardId, Value)>,
     closed: Vec<(Option<ShardId>, u16)>,
@@ -60,6 +64,7 @@ impl Bench {
             shards: 1,
             sockets: BTreeMap::new(),
             identified: Vec::new(),
+            presences: Vec::new(),
             resumed: Vec::new(),
             sent: Vec::new(),
             closed: Vec::new(),
@@ -142,6 +147,7 @@ impl Bench {
             2 => {
                 let id: ShardId = serde_json::from_value(d["shard"].clone()).unwrap();
                 self.identified.push((self.now, id));
+                self.presences.push(d["presence"].clone());
                 self.sockets.insert(socket, Some(id));
                 let guilds: Vec<Value> = (0..u64::from(id.count))
                     .map(|n| n << 22)
@@ -312,9 +318,98 @@ fn the_last_identifies_are_not_burnt() {
 
     let mut limited = config();
     limited.gateway.attempts = Some(3);
-    let mut bench = Bench { remaining: 50, ..Bench::new(limited) };
+    let mut bench = Bench { remaining: 50, ..Bench::new(limited.clone()) };
     bench.run(Duration::from_secs(1));
     assert!(matches!(bench.stopped(), Some(Stopped::IdentifiesExhausted { remaining: 50, .. })));
+
+    // What resumes needs none; the first that needs one ends all.
+    let mut before = Bench::running(config(), 1);
+    before.cluster.suspend(before.now);
+    before.drain();
+    let state = Some(before.cluster.state());
+    let mut bench = Bench { remaining: 40, ..Bench::new(Config { state, ..limited }) };
+    bench.run(Duration::from_secs(60));
+    assert_eq!((bench.ready(), bench.stopped()), (1, None));
+    let only = ShardId::ONLY;
+    bench.cluster.restart_shard(bench.now, only, false);
+    bench.run(Duration::from_secs(60));
+    assert!(matches!(bench.stopped(), Some(Stopped::IdentifiesExhausted { remaining: 40, .. })));
+    assert!(bench.identified.is_empty());
+}
+
+#[test]
+fn a_state_that_was_not_restored_yet_is_not_lost() {
+    let mut before = Bench::running(config(), 2);
+    before.cluster.suspend(before.now);
+    before.drain();
+    let state = before.cluster.state();
+    assert_eq!(state.sessions.len(), 2);
+    let aged = state.clone().aged(Duration::from_secs(3));
+    let mut bench = Bench::new(Config { state: Some(aged), ..config() });
+    let reset = |state: &State| state.identifies.as_ref().unwrap().reset_after_ms;
+    bench.now = Timestamp::from_millis(4_000);
+    bench.input(Input::Timeout);
+    bench.cluster.suspend(bench.now);
+    bench.drain();
+    let saved = bench.cluster.state();
+    assert_eq!((saved.shards, &saved.sessions), (2, &state.sessions));
+    let aged = reset(&state) - reset(&saved);
+    assert!((6_990..=7_000).contains(&aged), "{aged} ms instead of three seconds and four");
+
+    let mut refused = Bench::new(Config { state: Some(state.clone()), ..config() });
+    refused.input(Input::Timeout);
+    let id = refused.asked.take().unwrap();
+    let response = Response { status: 401, headers: Vec::new(), body: Bytes::new() };
+    refused.input(Input::Response(id, Ok(response)));
+    assert!(matches!(refused.stopped(), Some(Stopped::GatewayBot(_))));
+    assert_eq!(refused.cluster.state().sessions, state.sessions);
+}
+
+#[test]
+fn a_saved_count_without_sessions_gives_way_to_the_recommended_one() {
+    let state = State { shards: 1, ..State::default() };
+    let mut bench = Bench { shards: 2, ..Bench::new(Config { state: Some(state), ..config() }) };
+    bench.run(Duration::from_secs(20));
+    assert_eq!((bench.ready(), bench.cluster.count()), (2, 2));
+}
+
+#[test]
+fn shards_that_cannot_be_run_are_told() {
+    let none =
+        |first, last, count| (Shards::Range { first, last, count }, BadShards::None { first, last, count });
+    let cases = [
+        none(8, 15, 8),
+        none(3, 2, 8),
+        (Shards::All { count: 0 }, BadShards::None { first: 0, last: u32::MAX, count: 0 }),
+        (Shards::All { count: 20_000 }, BadShards::TooMany { shards: 20_000 }),
+    ];
+    for (shards, bad) in cases {
+        let mut bench = Bench::new(Config { shards, ..config() });
+        bench.run(Duration::from_secs(1));
+        assert_eq!(bench.stopped(), Some(&Stopped::Shards(bad)));
+        assert!(bench.cluster.is_finished());
+        let mut bench = Bench::running(config(), 1);
+        assert_eq!(bench.cluster.reshard(bench.now, shards), Err(bad.into()));
+        bench.run(Duration::from_secs(1));
+        assert_eq!((bench.ready(), bench.stopped()), (1, None));
+    }
+    let mut bench = Bench::new(Config { shards: Shards::Range { first: 6, last: 20, count: 8 }, ..config() });
+    bench.run(Duration::from_secs(20));
+    assert_eq!(bench.ready(), 2, "a last number past the end means the last shard");
+}
+
+#[test]
+fn giving_up_keeps_the_sessions() {
+    let mut limited = config();
+    limited.gateway.attempts = Some(1);
+    let mut bench = Bench::running(limited, 2);
+    let socket = bench.socket(ShardId::new(1, 2));
+    bench.sockets.remove(&socket);
+    bench.input(Input::Closed(socket, Closed::ByPeer(None)));
+    bench.run(Duration::from_secs(1));
+    assert!(matches!(bench.stopped(), Some(Stopped::Gateway(_, gateway::Stopped::GaveUp { .. }))));
+    assert_eq!(bench.closed, [(Some(ShardId::new(0, 2)), 4000)]);
+    assert!(bench.cluster.state().sessions.iter().any(|saved| saved.shard.number == 0));
 }
 
 #[test]
@@ -379,120 +474,8 @@ fn a_shared_queue_decides_for_the_cluster() {
     bench.cluster.grant(bench.now, ShardId::new(1, 2));
     bench.run(Duration::from_secs(1));
     assert_eq!(bench.identified.len(), 1);
+    assert!(bench.events.iter().any(|event| matches!(event, Event::IdentifySent(id) if id.number == 1)));
     assert!(bench.cluster.state().identifies.is_none());
-}
-
-/// Guild `n << 22` is served by shard `n % count`.
-fn guild(n: u64) -> Value {
-    json!({"id": format!("{}", n << 22), "guild_id": format!("{}", n << 22)})
-}
-
-#[test]
-fn resharding_loses_nothing_and_tells_nothing_twice() {
-    let mut bench = Bench::running(config(), 1);
-    let old = ShardId::ONLY;
-    let new = [ShardId::new(0, 2), ShardId::new(1, 2)];
-    assert_eq!(bench.cluster.reshard(bench.now, Shards::All { count: 1 }), Err(ReshardError::SameCount));
-    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
-    assert_eq!(bench.cluster.reshard(bench.now, Shards::All { count: 4 }), Err(ReshardError::UnderWay));
-    bench.run(Duration::from_secs(20));
-    assert_eq!(bench.identified.len(), 3);
-    // Quiet: the old shard tells what happens.
-    for id in [old, new[0]] {
-        bench.dispatch(id, "EARLY", &guild(0));
-    }
-    bench.silent = 2;
-    for (id, n) in [(new[0], 0), (new[1], 1)] {
-        bench.dispatch(id, "GUILD_CREATE", &guild(n));
-    }
-    // All guilds are there: the new shards are asked for a heartbeat, and until it is acknowledged they may lag.
-    bench.dispatch(old, "LAGGING", &guild(0));
-    bench.dispatch(new[0], "LAGGING", &guild(0));
-    bench.silent = 1;
-    for id in new {
-        bench.acknowledge(id);
-        assert_eq!(bench.cluster.count(), 1);
-    }
-    // The old shard is asked, and what the new ones tell is held.
-    bench.dispatch(new[1], "BOTH", &guild(1));
-    bench.dispatch(old, "BOTH", &guild(1));
-    bench.dispatch(new[1], "LATE", &guild(1));
-    assert!(bench.told("LATE").is_empty());
-    assert_eq!(bench.told("BOTH"), [(old, guild(1))]);
-    bench.acknowledge(old);
-    assert_eq!(bench.cluster.count(), 2);
-    let resharded = |event: &Event| matches!(event, Event::Resharded { from: 1, to: 2, gap: false });
-    assert!(bench.events.iter().any(resharded));
-    assert_eq!(bench.told("LATE"), [(new[1], guild(1))]);
-    for name in ["BOTH", "EARLY", "LAGGING"] {
-        assert_eq!(bench.told(name).len(), 1, "{name}");
-    }
-    assert_eq!(bench.closed, [(Some(old), 1000)]);
-    bench.dispatch(new[0], "AFTER", &guild(0));
-    assert_eq!(bench.told("AFTER"), [(new[0], guild(0))]);
-    bench.silent = 0;
-    bench.run(Duration::from_secs(120));
-    assert_eq!(bench.ready(), 2);
-}
-
-#[test]
-fn a_new_shard_that_loses_its_connection_takes_over_when_it_is_up_to_date() {
-    let mut bench = Bench::running(config(), 1);
-    let (old, new) = (ShardId::ONLY, [ShardId::new(0, 2), ShardId::new(1, 2)]);
-    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
-    bench.run(Duration::from_secs(20));
-    bench.silent = 1;
-    for (id, n) in [(new[0], 0), (new[1], 1)] {
-        bench.dispatch(id, "GUILD_CREATE", &guild(n));
-    }
-    let ready = |bench: &Bench| match bench.events.last() {
-        Some(Event::Resharding { ready, total: 2 }) => Some(*ready),
-        _ => None,
-    };
-    assert_eq!(ready(&bench), Some(2));
-    bench.dispatch(new[1], "HELD", &guild(1));
-    let socket = bench.socket(new[1]);
-    bench.sockets.remove(&socket);
-    bench.input(Input::Closed(socket, Closed::ByPeer(None)));
-    assert_eq!(ready(&bench), Some(1));
-    // The old shard answers too late: meanwhile it tells what the new one misses.
-    bench.dispatch(old, "HELD", &guild(1));
-    bench.dispatch(old, "MISSED", &guild(1));
-    bench.acknowledge(old);
-    assert_eq!(bench.cluster.count(), 1);
-    bench.silent = 3;
-    bench.run(Duration::from_secs(10));
-    assert_eq!(bench.resumed, ["1/2"]);
-    assert_eq!(bench.cluster.count(), 2);
-    assert!(bench.told("RESUMED").is_empty());
-    assert_eq!((bench.told("HELD").len(), bench.told("MISSED").len()), (1, 1));
-}
-
-#[test]
-fn old_shards_that_do_not_answer_hold_nothing_up_for_ever() {
-    let mut bench = Bench::running(config(), 1);
-    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
-    bench.run(Duration::from_secs(20));
-    bench.silent = 1;
-    let started = bench.now;
-    while bench.cluster.count() == 1 {
-        bench.run(Duration::from_secs(1));
-        assert!(bench.now.since(started) < Duration::from_secs(180), "{:?}", bench.cluster);
-    }
-    assert!(bench.events.iter().any(|event| matches!(event, Event::Resharded { gap: true, .. })));
-}
-
-#[test]
-fn new_shards_that_are_refused_leave_the_old_ones_alone() {
-    let mut bench = Bench::running(config(), 1);
-    bench.cluster.reshard(bench.now, Shards::All { count: 2 }).unwrap();
-    bench.run(Duration::from_secs(3));
-    let socket = bench.socket(ShardId::new(0, 2));
-    bench.sockets.remove(&socket);
-    bench.input(Input::Closed(socket, Closed::ByPeer(Some(CloseFrame::new(4010)))));
-    assert!(bench.events.iter().any(|event| matches!(event, Event::ReshardFailed { .. })));
-    bench.run(Duration::from_secs(60));
-    assert_eq!((bench.ready(), bench.cluster.count(), bench.stopped()), (1, 1, None));
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub struct Budget {
     /// How many heartbeats are due in [`Budget::WINDOW`].
     beats: usize,
     presences: Window,
-    /// When all members of a guild may be asked for again.
+    /// When all members of a guild may be asked for again: of [`MAX_GUILDS`] at most.
     members: BTreeMap<GuildId, Timestamp>,
 }
 
@@ -146,9 +146,16 @@ impl Budget {
         }
     }
 
-    /// Notes that Discord takes no request for all members of this guild for so long.
+    /// Notes that Discord takes no request for all members of this guild for so long. Of more guilds than a shard
+    /// can have, the one that is free the soonest is forgotten.
     pub(crate) fn block_members(&mut self, now: Timestamp, guild: GuildId, time: Duration) {
         self.members.retain(|_, at| *at > now);
+        if self.members.len() >= MAX_GUILDS
+            && !self.members.contains_key(&guild)
+            && let Some(soonest) = self.members.iter().min_by_key(|(_, at)| **at).map(|(guild, _)| *guild)
+        {
+            self.members.remove(&soonest);
+        }
         self.members.insert(guild, now + time);
     }
 
@@ -162,6 +169,8 @@ impl Budget {
 /// Messages kept back for what is sent beside the heartbeats that are due: Identify or Resume, and heartbeats that
 /// were asked for.
 const ASKED: usize = 4;
+/// The most guilds of one shard (discord-api-docs, Gateway, Sharding).
+const MAX_GUILDS: usize = 2_500;
 
 #[cfg(test)]
 mod tests {
@@ -230,5 +239,16 @@ mod tests {
         budget.block_members(START, other, Duration::from_secs(3));
         assert_eq!(budget.members_available_at(START, other), Some(START + Duration::from_secs(3)));
         assert_eq!(budget.next(START + Budget::MEMBERS_SPACING, Lane::AllMembers(one)), None);
+    }
+
+    #[test]
+    fn no_more_guilds_are_remembered_than_a_shard_can_have() {
+        let mut budget = Budget::new();
+        for guild in 0..MAX_GUILDS as u64 + 7 {
+            budget.block_members(START, GuildId(guild), Duration::from_secs(100 + guild));
+        }
+        assert_eq!(budget.members.len(), MAX_GUILDS);
+        assert_eq!(budget.members_available_at(START, GuildId(6)), None);
+        assert!(budget.members_available_at(START, GuildId(7)).is_some());
     }
 }

@@ -7,14 +7,18 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::envelope;
+use crate::gateway::budget::Lane;
 use crate::gateway::opcode::OpCode;
 use crate::id::{ChannelId, GuildId, UserId};
 
 /// The longest message that Discord takes, in bytes; a longer one closes with 4002 (discord-api-docs, Gateway,
 /// Sending Events).
 pub const MAX_COMMAND: usize = 4096;
+/// The longest presence that goes into Identify, in bytes: what [`MAX_COMMAND`] leaves beside the rest of it.
+const MAX_FIRST_PRESENCE: usize = 3072;
 /// The most user ids in one request for members (discord-api-docs, Gateway Events, Request Guild Members).
 pub const MAX_USER_IDS: usize = 100;
 
@@ -41,7 +45,7 @@ pub enum Command {
         /// What to ask for.
         fields: Vec<ChannelInfoField>,
     },
-    /// Any other message.
+    /// Any other message; of an opcode that has a limit of its own, it keeps that limit.
     Raw {
         /// Opcode.
         op: u64,
@@ -82,6 +86,35 @@ impl Command {
             Self::ChannelInfo { guild_id, .. } => Some(*guild_id),
             Self::Raw { d, .. } => d.get("guild_id").and_then(|id| GuildId::deserialize(id).ok()),
         }
+    }
+
+    /// The limit that it keeps beside the one that all share.
+    pub(crate) fn lane(&self) -> Lane {
+        match self {
+            Self::Presence(_) => Lane::Presence,
+            Self::Members(request) if request.is_for_all() => Lane::AllMembers(request.guild_id),
+            Self::Raw { op, d } => match OpCode::from_number(*op) {
+                OpCode::PresenceUpdate => Lane::Presence,
+                OpCode::RequestGuildMembers if asks_for_all(d) => {
+                    self.guild().map_or(Lane::General, Lane::AllMembers)
+                }
+                _ => Lane::General,
+            },
+            _ => Lane::General,
+        }
+    }
+
+    /// The payload for Identify, if it sets a presence. One that is none, or for which Identify has no room, would end
+    /// each connection as it begins.
+    pub(crate) fn presence(&self) -> Option<Box<RawValue>> {
+        let presence = match self {
+            Self::Presence(presence) => to_raw_value(presence).ok(),
+            Self::Raw { op, d } if *op == OpCode::PresenceUpdate.number() => {
+                Presence::deserialize(d).ok().and_then(|_| to_raw_value(d).ok())
+            }
+            _ => None,
+        };
+        presence.filter(|presence| presence.get().len() <= MAX_FIRST_PRESENCE)
     }
 
     /// The message, if Discord would take it.
@@ -126,6 +159,17 @@ impl Command {
         }
         Ok(message)
     }
+}
+
+/// Whether the payload of a raw op 8 asks for everybody: unless it names users, a name's beginning or a limit.
+fn asks_for_all(d: &Value) -> bool {
+    let is_set = |key| match d.get(key) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        Some(_) => true,
+    };
+    !["user_ids", "query", "limit"].into_iter().any(is_set)
 }
 
 /// Status and activities: op 3 (discord-api-docs, Gateway Events, Update Presence).
@@ -440,6 +484,40 @@ mod tests {
         let mut long = MembersRequest::all(guild);
         long.nonce = Some("x".repeat(33));
         assert!(Command::Members(long).encode().is_err());
+    }
+
+    #[test]
+    fn a_raw_command_keeps_the_limit_of_its_opcode() {
+        let guild = GuildId(7);
+        let raw = |op, d| Command::Raw { op, d };
+        let typed = Command::Presence(Presence::new(Status::Dnd));
+        for (command, lane) in [
+            (typed.clone(), Lane::Presence),
+            (raw(3, json!({"status": "dnd"})), Lane::Presence),
+            (Command::Members(MembersRequest::all(guild)), Lane::AllMembers(guild)),
+            (Command::Members(MembersRequest::named(guild, "", 5)), Lane::General),
+            (raw(8, json!({"guild_id": "7", "query": "", "limit": 0})), Lane::AllMembers(guild)),
+            (raw(8, json!({"guild_id": "7", "user_ids": null})), Lane::AllMembers(guild)),
+            (raw(8, json!({"guild_id": ["7"], "query": "", "limit": 0})), Lane::General),
+            (raw(8, json!({"guild_id": "7", "query": "", "limit": 9})), Lane::General),
+            (raw(8, json!({"guild_id": "7", "query": "a", "limit": 0})), Lane::General),
+            (raw(8, json!({"guild_id": "7", "user_ids": ["1"]})), Lane::General),
+            (raw(8, Value::Null), Lane::General),
+            (raw(99, json!({"guild_id": "7", "query": "", "limit": 0})), Lane::General),
+        ] {
+            assert_eq!(command.lane(), lane, "{command:?}");
+        }
+        let presence = |command: Command| {
+            command.presence().map(|presence| serde_json::from_str::<Value>(presence.get()).unwrap())
+        };
+        let new = json!({"since": null, "activities": [], "status": "dnd", "afk": false, "new": 1});
+        assert_eq!(presence(typed).unwrap()["status"], "dnd");
+        assert_eq!(presence(raw(3, new.clone())), Some(new.clone()), "whole");
+        assert_eq!(presence(raw(3, json!("none"))), None);
+        assert_eq!(presence(raw(99, new)), None);
+        let long = Presence::default().activity(ActivityKind::Custom, &"x".repeat(MAX_FIRST_PRESENCE / 2));
+        assert!(Command::Presence(long.clone()).encode().is_ok());
+        assert_eq!(presence(Command::Presence(long)), None, "Identify has no room for it");
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub struct Config {
     pub token: Token,
     /// The events to ask Discord for.
     pub intents: Intents,
-    /// The events to hand to the user; others are counted and dropped, unread. All of them by default.
+    /// The events to hand to the user from the start, until [`Shard::set_interest`](crate::gateway::Shard::set_interest)
+    /// names others; what is not among them is counted and dropped, unread. All of them by default.
     pub interest: Interest,
     /// How the gateway's messages are compressed; by default as well as the features allow.
     pub compression: Compression,
@@ -27,13 +28,15 @@ pub struct Config {
     pub max_message: usize,
     /// When a dispatch counts as received.
     pub delivery: Delivery,
-    /// Status and activities from the start; online without activities by default.
+    /// Status and activities from the start; online without activities by default. A new session begins with the
+    /// newest that the user sent, once there is one.
     pub presence: Option<Presence>,
     /// From how many members on GUILD_CREATE leaves offline members out: 50 to 250; Discord's default is 50.
     pub large_threshold: Option<u8>,
     /// Who connects.
     pub properties: Properties,
-    /// How many attempts in a row may fail before the shard stops; `None`, the default, to go on for ever.
+    /// How many attempts in a row may fail before the shard stops, with its session kept; `None`, the default, to go
+    /// on for ever.
     pub attempts: Option<u32>,
 }
 
@@ -66,6 +69,9 @@ pub enum Delivery {
     /// When the user says so, by [`Shard::ack`](crate::gateway::Shard::ack): after a crash, everything that had
     /// not been acknowledged comes again, flagged [`Dispatch::duplicate`](crate::gateway::Dispatch::duplicate)
     /// where it is known to have been delivered before.
+    ///
+    /// Acknowledgements are cumulative. A dispatch that the user had no interest in counts once all that was
+    /// delivered before it is acknowledged: at once if nothing is open.
     AtLeastOnce,
 }
 

@@ -107,8 +107,10 @@ impl Event {
             Self::Members { guild, result: Err(error), .. } => {
                 (Level::Warn, format!("no members of {guild}: {error}"))
             }
-            Self::Stopped { reason: Stopped::ByUser, .. } => (Level::Info, "stopped".into()),
-            Self::Stopped { reason, .. } => (Level::Error, format!("{reason}")),
+            Self::Stopped { reason: Stopped::ByUser, counters, .. } => {
+                (Level::Info, format!("stopped after {counters}"))
+            }
+            Self::Stopped { reason, counters, .. } => (Level::Error, format!("{reason}; after {counters}")),
             Self::Unrecognised { op, data } => {
                 (Level::Debug, format!("passed over a message with op {op:?} and {data:?}"))
             }
@@ -266,7 +268,8 @@ pub enum Stopped {
         /// The reason that Discord gave, if any.
         reason: Box<str>,
     },
-    /// As many attempts as were allowed have failed.
+    /// As many attempts as were allowed have failed. If there is a session, it is kept: a later process may resume
+    /// it.
     GaveUp {
         /// Why the last one failed.
         reason: Box<Disconnect>,

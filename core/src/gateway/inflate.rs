@@ -75,7 +75,7 @@ impl Default for Compression {
     }
 }
 
-/// Why a message could not be inflated. The connection is of no more use.
+/// Why a message could not be inflated, or taken in at all. The connection is of no more use.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{kind}")]
 pub struct InflateError {
@@ -90,6 +90,13 @@ enum Kind {
     TooLong(usize),
     #[error("{0:?} is not compiled in")]
     Unavailable(Compression),
+}
+
+impl InflateError {
+    /// A message is longer than `limit` bytes.
+    pub(crate) const fn too_long(limit: usize) -> Self {
+        Self { kind: Kind::TooLong(limit) }
+    }
 }
 
 impl From<Kind> for InflateError {

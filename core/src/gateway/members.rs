@@ -106,6 +106,9 @@ pub enum MembersError {
     /// The session in which it was asked is gone.
     #[error("the session was lost before all members had come")]
     SessionLost,
+    /// The shard has ended.
+    #[error("the shard ended before all members had come")]
+    Stopped,
     /// No chunk came for a minute. Discord does not answer requests that lack an intent.
     #[error(
         "Discord did not answer the request for members: it needs the intent GUILD_MEMBERS, and GUILD_PRESENCES for presences"
@@ -244,12 +247,16 @@ impl Pending {
         Some((request.id, request.guild, Err(MembersError::TimedOut)))
     }
 
-    /// A request that was sent in a session which is gone; those that still wait to be sent stay, unless `all` go.
-    pub(crate) fn lost(&mut self, all: bool) -> Option<Answer> {
-        let gone = |request: &Request| all || request.until.is_some();
-        let nonce =
-            self.requests.iter().find(|(_, request)| gone(request)).map(|(nonce, _)| nonce.clone())?;
+    /// A request that was sent in a session which is gone; those that still wait to be sent stay.
+    pub(crate) fn lost(&mut self) -> Option<Answer> {
+        let nonce = self.requests.iter().find(|(_, r)| r.until.is_some()).map(|(nonce, _)| nonce.clone())?;
         let request = self.requests.remove(&nonce)?;
         Some((request.id, request.guild, Err(MembersError::SessionLost)))
+    }
+
+    /// A request of a shard that has ended.
+    pub(crate) fn stopped(&mut self) -> Option<Answer> {
+        let (_, request) = self.requests.pop_first()?;
+        Some((request.id, request.guild, Err(MembersError::Stopped)))
     }
 }

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::gateway::command::Presence;
 use crate::gateway::config::Properties;
 use crate::gateway::routing::ShardId;
 use crate::id::UserId;
@@ -28,7 +28,7 @@ pub(crate) struct Identify<'a> {
     pub(crate) large_threshold: Option<u8>,
     pub(crate) shard: ShardId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) presence: Option<&'a Presence>,
+    pub(crate) presence: Option<&'a RawValue>,
 }
 
 /// Op 6.

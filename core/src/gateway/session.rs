@@ -5,6 +5,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::UserId;
+
 /// What it takes to resume a session, on this connection or in another process.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Session {
@@ -19,6 +21,9 @@ pub struct Session {
     /// is a duplicate.
     #[serde(default)]
     pub delivered: u64,
+    /// The bot's own user id, which READY says and RESUMED does not; `None` in what earlier versions saved.
+    #[serde(default)]
+    pub user: Option<UserId>,
 }
 
 /// Leaves the id out: with the token, it opens the session.

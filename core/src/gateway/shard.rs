@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
 use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
@@ -19,12 +20,15 @@ use crate::gateway::command::{Command, CommandError, MembersRequest};
 use crate::gateway::config::Config;
 use crate::gateway::event::{Disconnect, Event, Receipt, Stopped};
 use crate::gateway::inflate::Inflater;
+use crate::gateway::intents::Intents;
+use crate::gateway::interest::Interest;
 use crate::gateway::members::{self, MembersRequestId, Pending};
 use crate::gateway::opcode::OpCode;
 use crate::gateway::outgoing::{Outgoing, Queued};
 use crate::gateway::phase::{Phase, Step};
 use crate::gateway::routing::ShardId;
 use crate::gateway::session::Session;
+use crate::gateway::shard::connection::Wait;
 use crate::gateway::status::{Counters, Status};
 use crate::heart::Heart;
 use crate::id::UserId;
@@ -67,8 +71,9 @@ pub enum Identifies {
 /// One connection to the main gateway.
 ///
 /// *Getters* show the state, [`Machine`] drives it; the user's are [`send`](Self::send),
-/// [`request_members`](Self::request_members), [`ack`](Self::ack), [`reconnect`](Self::reconnect),
-/// [`suspend`](Self::suspend) and [`stop`](Self::stop). 128 commands may wait, and 128 requests for members.
+/// [`request_members`](Self::request_members), [`ack`](Self::ack), [`set_interest`](Self::set_interest),
+/// [`reconnect`](Self::reconnect), [`suspend`](Self::suspend) and [`stop`](Self::stop). 128 commands may wait, and 128
+/// requests for members.
 #[derive(Debug)]
 pub struct Shard {
     config: Arc<Config>,
@@ -86,17 +91,22 @@ pub struct Shard {
     session_number: u64,
     /// The last dispatch taken in.
     received: u64,
+    /// The last dispatch that this process handed to the user.
+    handed: u64,
     /// Up to here, an earlier process has delivered.
     duplicates_to: u64,
     /// Whether a session was lost since the last one began.
     gap: bool,
     user: Option<UserId>,
+    interest: Interest,
+    /// The newest that the user sent.
+    presence: Option<Box<RawValue>>,
     /// Attempts since the last progress.
     attempt: u32,
     /// Connections in a row that ended soon after they were opened.
     flaps: u32,
     opened: Timestamp,
-    /// The resume URL did not open: use the first one.
+    /// The last connection to the resume URL ended before the session was resumed: use the first one.
     distrust_resume_url: bool,
     granted: bool,
     identified: Option<Timestamp>,
@@ -115,6 +125,9 @@ impl Shard {
         let Start { url, id, session, identifies } = start;
         let (received, duplicates_to) = session.as_ref().map_or((0, 0), |s| (s.seq, s.delivered));
         Self {
+            interest: config.interest.clone(),
+            presence: None,
+            user: session.as_ref().and_then(|session| session.user),
             config,
             url,
             id,
@@ -128,9 +141,9 @@ impl Shard {
             inflater: None,
             session,
             received,
+            handed: 0,
             duplicates_to,
             gap: false,
-            user: None,
             attempt: 0,
             flaps: 0,
             opened: Timestamp::ZERO,
@@ -158,14 +171,39 @@ impl Shard {
         self.phase
     }
 
-    /// The session, if there is one: save it to resume later, at any time.
+    /// What it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The gateway's URL as it was given; [`Shard::session`] has that for resumes.
+    #[must_use]
+    pub const fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The events that Discord is asked for.
+    #[must_use]
+    pub fn intents(&self) -> Intents {
+        self.config.intents
+    }
+
+    /// The dispatches that are handed to the user. READY and RESUMED are in any case.
+    #[must_use]
+    pub const fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
+    /// The session, if there is one: save it to resume later, at any time; also after the end, if it was kept.
     #[must_use]
     pub fn session(&self) -> Option<Session> {
         let session = self.session.as_ref()?;
         Some(Session { delivered: self.received.max(self.duplicates_to), ..session.clone() })
     }
 
-    /// The bot's own user id, once READY came.
+    /// The bot's own user id: once READY came, or from the start if a session is resumed that
+    /// [says it](Session::user).
     #[must_use]
     pub const fn user(&self) -> Option<UserId> {
         self.user
@@ -211,18 +249,18 @@ impl Shard {
         }
     }
 
-    /// Sends a command once the session is there and its budget allows, in order.
+    /// Sends a command once the session is there and its budget allows, in order. The newest presence sent is also
+    /// what later sessions begin with, unless it is longer than 3,072 bytes.
     ///
     /// # Errors
     /// If the shard has ended, 128 commands wait, or Discord would not take it.
     pub fn send(&mut self, now: Timestamp, command: &Command) -> Result<(), CommandError> {
         self.tick(now);
-        let lane = match command {
-            Command::Presence(_) => Lane::Presence,
-            Command::Members(request) if request.is_for_all() => Lane::AllMembers(request.guild_id),
-            _ => Lane::General,
-        };
-        self.queue(lane, command.encode()?, None)
+        self.queue(command.lane(), command.encode()?, None)?;
+        if let Some(presence) = command.presence() {
+            self.presence = Some(presence);
+        }
+        Ok(())
     }
 
     /// Asks for a guild's members and joins the chunks of the answer: [`Event::Members`] brings it. The chunks
@@ -240,13 +278,12 @@ impl Shard {
             return Err(CommandError::QueueFull);
         }
         let guild = request.guild_id;
-        let lane = if request.is_for_all() { Lane::AllMembers(guild) } else { Lane::General };
         let salt = u32::from_le_bytes(self.entropy.bytes());
         let (id, nonce) = self.members.open(guild, salt);
         request.nonce = Some(nonce.clone());
-        let queued = Command::Members(request)
-            .encode()
-            .and_then(|message| self.queue(lane, message, Some(nonce.clone())));
+        let command = Command::Members(request);
+        let queued =
+            command.encode().and_then(|message| self.queue(command.lane(), message, Some(nonce.clone())));
         match queued {
             Ok(()) => Ok(id),
             Err(error) => {
@@ -257,12 +294,19 @@ impl Shard {
     }
 
     /// Says that a dispatch, and all before it, have been handled; matters with
-    /// [`Delivery::AtLeastOnce`](crate::gateway::Delivery::AtLeastOnce). A receipt of an earlier session changes
-    /// nothing.
+    /// [`Delivery::AtLeastOnce`](crate::gateway::Delivery::AtLeastOnce). With the newest one that was delivered, those
+    /// after it that nobody wanted count as received too. A receipt of an earlier session changes nothing.
     pub fn ack(&mut self, receipt: Receipt) {
         if let Some(session) = self.session.as_mut().filter(|_| receipt.session == self.session_number) {
-            session.seq = session.seq.max(receipt.seq.min(self.received));
+            let seq = if receipt.seq >= self.handed { self.received } else { receipt.seq };
+            session.seq = session.seq.max(seq);
         }
+    }
+
+    /// Changes which dispatches are handed to the user, from the next message on; those that wait to be polled still
+    /// come. READY and RESUMED come in any case.
+    pub fn set_interest(&mut self, interest: Interest) {
+        self.interest = interest;
     }
 
     /// Lets a shard identify that [waits for its turn](Event::AwaitingIdentify); for any other nothing changes.
@@ -278,13 +322,9 @@ impl Shard {
     /// [`Event::HeartbeatAcknowledged`] then says that all which had happened before has been told.
     pub fn probe(&mut self, now: Timestamp) -> bool {
         self.tick(now);
-        let is_ready = matches!(self.phase, Phase::Ready { .. })
+        matches!(self.phase, Phase::Ready { .. })
             && self.heart.as_ref().is_some_and(Heart::is_at_rest)
-            && !self.outgoing.budget.exhausted(self.now);
-        if is_ready {
-            self.send_heartbeat();
-        }
-        is_ready
+            && self.send_heartbeat()
     }
 
     /// Ends the connection, if there is one, and makes another: with the same session or, if it is not to be kept,
@@ -300,7 +340,7 @@ impl Shard {
                 self.phase = Phase::Waiting { until: until.max(self.may_identify_at()) };
             }
             Phase::Queued => self.lose_session(),
-            _ => self.disconnect(Disconnect::ByUser, action, Some(Duration::ZERO)),
+            _ => self.disconnect(Disconnect::ByUser, action, Wait::None),
         }
     }
 
@@ -340,14 +380,15 @@ impl Shard {
         Ok(())
     }
 
-    /// Sends a heartbeat out of turn.
-    fn send_heartbeat(&mut self) {
-        let Some(heart) = &mut self.heart else { return };
+    /// Sends a heartbeat out of turn; answers whether it did.
+    fn send_heartbeat(&mut self) -> bool {
         // A server that asks without end must not make us exceed what we may send.
-        if !self.outgoing.budget.exhausted(self.now) {
-            heart.sent(self.now);
-            self.push_heartbeat();
-        }
+        let Some(heart) = self.heart.as_mut().filter(|_| !self.outgoing.budget.exhausted(self.now)) else {
+            return false;
+        };
+        heart.sent(self.now);
+        self.push_heartbeat();
+        true
     }
 
     fn push_heartbeat(&mut self) {

@@ -1,5 +1,7 @@
 //! What a dashboard wants to know of a shard, as plain values.
 
+use core::fmt;
+
 use serde::Serialize;
 
 use crate::time::{Duration, Timestamp};
@@ -20,6 +22,10 @@ pub struct Counters {
     pub replayed: u64,
     /// Heartbeats sent.
     pub heartbeats: u64,
+    /// Heartbeats that Discord asked for and that were not sent: before Hello, or because nothing more may be sent.
+    pub asks_unanswered: u64,
+    /// Hellos that came when none was due; they change nothing.
+    pub stray_hellos: u64,
     /// Commands sent.
     pub commands: u64,
     /// Connections opened, or tried to.
@@ -51,6 +57,21 @@ impl Counters {
     #[must_use]
     pub fn ratio(&self) -> f64 {
         if self.bytes_in == 0 { 1.0 } else { self.bytes_inflated as f64 / self.bytes_in as f64 }
+    }
+}
+
+/// The main ones in a line, for a log.
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dispatches, replayed, gaps, resumes, identifies, disconnects, zombies, .. } = self;
+        let Self { commands, bytes_in, bytes_out, .. } = self;
+        write!(
+            f,
+            "{dispatches} dispatches ({replayed} replayed, {gaps} missing), {resumes} resumes, {identifies} identifies, \
+             {disconnects} disconnects ({zombies} zombies), {commands} commands, {bytes_in} bytes in ({:.1} times as \
+             many inflated), {bytes_out} bytes out",
+            self.ratio()
+        )
     }
 }
 

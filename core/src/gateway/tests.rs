@@ -151,6 +151,12 @@ impl Bench {
         bench
     }
 
+    fn reconnect_unless_ready(&mut self) {
+        if !matches!(self.shard.phase(), Phase::Ready { .. }) {
+            self.reconnect();
+        }
+    }
+
     /// Whether the connection after this one resumed; it comes up and says Hello.
     fn reconnect(&mut self) -> bool {
         while !matches!(self.shard.phase(), Phase::Opening { .. }) {
@@ -243,6 +249,48 @@ fn a_silent_server_is_a_zombie_and_the_session_is_kept() {
     assert_eq!(bench.disconnects()[0].0, &Disconnect::Zombie);
     assert_eq!(bench.closes, [Some(4000)]);
     assert!(bench.reconnect());
+}
+
+#[test]
+fn a_heartbeat_out_of_turn_is_given_time_before_the_next_is_due() {
+    for probe in [true, false] {
+        let mut bench = Bench::in_session();
+        let due = bench.wait.unwrap();
+        bench.now = Timestamp::from_nanos(due.as_nanos() - 5_000_000);
+        if probe {
+            assert!(bench.shard.probe(bench.now));
+            bench.drain();
+        } else {
+            bench.message(&json!({"op": 1, "d": null}));
+        }
+        bench.sleep();
+        assert_eq!((bench.now, bench.sent.len()), (due, 2), "the one that is due goes out all the same");
+        assert!(bench.disconnects().is_empty());
+        bench.sleep();
+        assert_eq!(bench.disconnects()[0].0, &Disconnect::Zombie);
+        assert_eq!(bench.now, due + INTERVAL);
+    }
+}
+
+#[test]
+fn what_is_not_answered_leaves_a_trace() {
+    let mut bench = Bench::new(config(), None);
+    bench.open();
+    bench.message(&json!({"op": 1}));
+    assert!(bench.sent.is_empty());
+    assert_eq!(bench.shard.counters().asks_unanswered, 1, "before Hello");
+    bench.hello();
+    bench.ready();
+    let wait = bench.wait;
+    bench.hello();
+    assert_eq!((bench.shard.counters().stray_hellos, bench.wait), (1, wait));
+    bench.clear();
+    for _ in 0..1000 {
+        bench.message(&json!({"op": 1}));
+    }
+    let counters = bench.shard.counters();
+    assert_eq!(counters.heartbeats, bench.sent.len() as u64);
+    assert_eq!(counters.heartbeats + counters.asks_unanswered, 1001);
 }
 
 #[test]
@@ -415,6 +463,27 @@ fn op_9_waits_one_to_five_seconds_then_resumes_or_identifies() {
 }
 
 #[test]
+fn op_9_without_end_is_answered_ever_more_slowly() {
+    for resumable in [true, false] {
+        let mut bench = if resumable { Bench::in_session() } else { Bench::new(config(), None) };
+        for _ in 0..9 {
+            bench.reconnect_unless_ready();
+            bench.message(&json!({"op": 9, "d": resumable}));
+        }
+        let waits: Vec<_> = bench.disconnects().iter().map(|(.., wait)| *wait).collect();
+        let (first, last) = (waits[0], waits[8]);
+        assert!(first >= Duration::from_secs(1) && first < Duration::from_secs(6), "{waits:?}");
+        assert!(last >= Duration::from_secs(30) && last < Duration::from_secs(60), "{waits:?}");
+    }
+    let mut bounded = Bench::new(Config { attempts: Some(3), ..config() }, None);
+    for _ in 0..3 {
+        bounded.reconnect();
+        bounded.message(&json!({"op": 9, "d": false}));
+    }
+    assert!(bounded.shard.is_finished());
+}
+
+#[test]
 fn identifies_are_five_seconds_apart() {
     let mut bench = Bench::new(config(), None);
     let mut last = None;
@@ -440,12 +509,80 @@ fn a_resume_url_that_does_not_open_gives_way_to_the_first() {
 }
 
 #[test]
+fn a_resume_url_that_leads_nowhere_gives_way_to_the_first() {
+    fn lost() -> Closed {
+        Closed::Lost { reason: "reset".into() }
+    }
+    let never_greets = |bench: &mut Bench| {
+        bench.open();
+        bench.sleep();
+    };
+    let drops = |bench: &mut Bench| {
+        bench.open();
+        bench.closed(lost());
+    };
+    let never_resumes = |bench: &mut Bench| {
+        bench.open();
+        bench.hello();
+        bench.closed(lost());
+    };
+    let never_finishes = |bench: &mut Bench| {
+        bench.open();
+        bench.hello();
+        bench.dispatch(bench.shard.session().unwrap().seq + 1, "A", &json!({}));
+        bench.by_peer(4000);
+    };
+    for fail in [never_greets as fn(&mut Bench), drops, never_resumes, never_finishes] {
+        let mut bench = Bench::in_session();
+        bench.by_peer(4000);
+        for url in [RESUME_URL, FIRST_URL, RESUME_URL] {
+            bench.sleep();
+            assert_eq!(bench.urls.last().unwrap(), url);
+            fail(&mut bench);
+        }
+        assert!(bench.reconnect());
+        bench.dispatch(9, "RESUMED", &json!({}));
+        bench.by_peer(4000);
+        bench.clear();
+        bench.reconnect();
+        assert_eq!(bench.urls, [RESUME_URL], "after a success it is trusted again");
+    }
+}
+
+#[test]
 fn a_saved_session_is_resumed_by_another_process() {
     let saved = Bench::in_session().shard.session().unwrap();
     let json = serde_json::to_string(&saved).unwrap();
     let mut bench = Bench::new(config(), Some(serde_json::from_str(&json).unwrap()));
+    assert_eq!(bench.shard.user(), Some(UserId(42)), "RESUMED does not say it");
     assert!(bench.reconnect());
     assert_eq!(bench.urls, [RESUME_URL]);
+    assert_eq!(bench.shard.session(), Some(saved));
+    // What was saved before the user was.
+    let old = r#"{"id":"a","resume_url":null,"seq":5}"#;
+    let mut bench = Bench::new(config(), Some(serde_json::from_str(old).unwrap()));
+    assert_eq!((bench.reconnect(), bench.shard.user()), (true, None));
+}
+
+#[test]
+fn who_gives_up_keeps_the_session_for_a_later_process() {
+    let mut bench = Bench::new(Config { attempts: Some(2), ..config() }, None);
+    bench.open();
+    bench.hello();
+    bench.ready();
+    bench.by_peer(4000);
+    bench.reconnect();
+    bench.clear();
+    bench.sleep();
+    bench.sleep();
+    let Some(Event::Stopped { reason: Stopped::GaveUp { .. }, session: Some(session), .. }) =
+        bench.events.last()
+    else {
+        panic!("{:?}", bench.events)
+    };
+    assert_eq!(bench.closes, [Some(4000)], "1000 would end the session");
+    assert_eq!(bench.shard.session().as_ref(), Some(session));
+    assert!(Bench::new(config(), Some(session.clone())).reconnect());
 }
 
 #[test]
@@ -545,6 +682,28 @@ fn what_is_not_understood_reaches_the_user_or_ends_the_connection() {
             matches!(bench.disconnects()[0].0, Disconnect::Malformed(_)) || text.contains("10"),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_message_that_is_too_long_ends_the_connection_however_it_came() {
+    let text = |length: usize| {
+        let message = format!(r#"{{"op":77,"d":"{}"}}"#, "x".repeat(length - r#"{"op":77,"d":""}"#.len()));
+        Bytes::from(message)
+    };
+    for frame in [Frame::Text, Frame::Binary] {
+        let mut bench = Bench::new(Config { max_message: 1000, ..config() }, None);
+        bench.open();
+        bench.hello();
+        bench.ready();
+        bench.clear();
+        let socket = bench.socket.unwrap();
+        bench.input(Input::Frame(socket, frame(text(1000))));
+        assert!(matches!(bench.events[..], [Event::Unrecognised { .. }]));
+        bench.input(Input::Frame(socket, frame(text(1001))));
+        let (reason, resumable, _) = bench.disconnects()[0];
+        assert!(matches!(reason, Disconnect::Compression(_)) && resumable, "{reason:?}");
+        assert!(reason.to_string().contains("1000 bytes"), "{reason}");
     }
 }
 
@@ -705,6 +864,75 @@ fn what_nobody_wants_is_counted_and_dropped() {
 }
 
 #[test]
+fn an_interest_may_change_at_any_time() {
+    let mut bench = Bench::in_session();
+    assert_eq!(bench.shard.interest(), &Interest::all());
+    bench.dispatch(2, "A", &json!({}));
+    bench.shard.set_interest(Interest::none());
+    assert_eq!(bench.shard.interest(), &Interest::none());
+    bench.dispatch(3, "A", &json!({}));
+    bench.by_peer(4000);
+    bench.reconnect();
+    bench.dispatch(4, "RESUMED", &json!({}));
+    bench.shard.set_interest(Interest::only(["A"]));
+    bench.dispatch(5, "A", &json!({}));
+    bench.dispatch(6, "B", &json!({}));
+    assert_eq!(dispatches(&bench).iter().map(|dispatch| dispatch.seq).collect::<Vec<_>>(), [2, 4, 5]);
+    assert_eq!(bench.shard.counters().unwanted, 2);
+}
+
+#[test]
+fn what_it_was_made_with_can_be_seen() {
+    let bench = Bench::in_session();
+    assert_eq!((bench.shard.intents(), bench.shard.url()), (Intents::GUILDS, "wss://gateway.test/"));
+    assert_eq!(bench.shard.config().max_message, config().max_message);
+    let session = bench.shard.session().unwrap();
+    assert_eq!(session.resume_url.as_deref(), Some("wss://resume.test"));
+    assert_eq!(bench.shard.heartbeat_interval(), Some(INTERVAL));
+}
+
+#[test]
+fn what_nobody_wants_counts_once_nothing_before_it_is_open() {
+    let interest = Interest::only(["B"]);
+    let mut bench = Bench::new(Config { interest, delivery: Delivery::AtLeastOnce, ..config() }, None);
+    bench.open();
+    bench.hello();
+    bench.ready();
+    let seq = |bench: &Bench| bench.shard.session().unwrap().seq;
+    let ack = |bench: &mut Bench, index: usize| {
+        let receipt = dispatches(bench)[index].receipt();
+        bench.shard.ack(receipt);
+    };
+    bench.dispatch(2, "A", &json!({}));
+    assert_eq!(seq(&bench), 0, "READY is open");
+    ack(&mut bench, 0);
+    assert_eq!(seq(&bench), 2, "up to the newest received");
+    bench.dispatch(3, "A", &json!({}));
+    assert_eq!(seq(&bench), 3, "nothing is open");
+    for (number, name) in [(4, "B"), (5, "A"), (6, "B"), (7, "A")] {
+        bench.dispatch(number, name, &json!({}));
+    }
+    assert_eq!(seq(&bench), 3);
+    ack(&mut bench, 1);
+    assert_eq!(seq(&bench), 4, "6 is open");
+    ack(&mut bench, 2);
+    assert_eq!(seq(&bench), 7);
+    ack(&mut bench, 1);
+    assert_eq!(seq(&bench), 7, "an older receipt takes nothing back");
+    // Another process goes on from there, and has nothing open.
+    bench.dispatch(8, "B", &json!({}));
+    let config = Config { interest: Interest::only(["B"]), delivery: Delivery::AtLeastOnce, ..config() };
+    let mut next = Bench::new(config, bench.shard.session());
+    assert!(next.reconnect());
+    assert_eq!(next.sent.last().unwrap()["d"]["seq"], 7);
+    next.dispatch(8, "B", &json!({}));
+    next.dispatch(9, "A", &json!({}));
+    assert_eq!(seq(&next), 7);
+    ack(&mut next, 0);
+    assert_eq!(seq(&next), 9);
+}
+
+#[test]
 fn acknowledged_dispatches_are_what_another_process_resumes_from() {
     let config = || Config { delivery: Delivery::AtLeastOnce, ..config() };
     let mut bench = Bench::new(config(), None);
@@ -795,6 +1023,75 @@ fn presences_and_requests_for_members_keep_their_limits() {
 }
 
 #[test]
+fn raw_commands_keep_the_limits_of_their_opcodes() {
+    let mut bench = Bench::in_session();
+    let presence = |n: u32| {
+        let text = format!("{n}");
+        Command::raw(3, &json!({"since": null, "activities": [], "status": "idle", "afk": false, "n": text}))
+    };
+    let members = || Command::raw(8, &json!({"guild_id": "1", "query": "", "limit": 0, "presences": false}));
+    for n in 0..7 {
+        bench.shard.send(bench.now, &presence(n).unwrap()).unwrap();
+        bench.shard.send(bench.now, &members().unwrap()).unwrap();
+    }
+    bench.drain();
+    let count = |bench: &Bench, op: u64| bench.sent.iter().filter(|sent| sent["op"] == op).count();
+    assert_eq!((count(&bench, 8), count(&bench, 3)), (1, 5));
+    assert_eq!(bench.shard.budget().presences_available(bench.now), 0);
+    let free = bench.shard.budget().members_available_at(bench.now, GuildId(1));
+    assert_eq!(free, Some(bench.now + Budget::MEMBERS_SPACING));
+    // Of the presences that wait only the newest remains.
+    assert_eq!(bench.shard.status().queued_commands, 1 + 6);
+}
+
+#[test]
+fn a_limit_that_discord_names_is_kept_whoever_asked() {
+    let mut bench = Bench::in_session();
+    let d = json!({"opcode": 8, "retry_after": 40.5, "meta": {"guild_id": "9"}});
+    bench.dispatch(2, "RATE_LIMITED", &d);
+    assert_eq!(dispatches(&bench)[0].json().unwrap().get(), d.to_string());
+    let free = bench.now + Duration::from_millis(40_500);
+    assert_eq!(bench.shard.budget().members_available_at(bench.now, GuildId(9)), Some(free));
+    bench.shard.send(bench.now, &Command::Members(MembersRequest::all(GuildId(9)))).unwrap();
+    bench.drain();
+    assert!(bench.sent.is_empty());
+    while bench.sent.iter().all(|sent| sent["op"] != 8) {
+        bench.sleep();
+        bench.message(&json!({"op": 11}));
+    }
+    assert_eq!(bench.now, free);
+    // Of another opcode it is the user's alone.
+    let other = json!({"opcode": 31, "retry_after": 9.0, "meta": {"guild_id": "3"}});
+    bench.dispatch(3, "RATE_LIMITED", &other);
+    assert_eq!(bench.shard.budget().members_available_at(bench.now, GuildId(3)), None);
+}
+
+#[test]
+fn a_new_session_begins_with_the_newest_presence() {
+    let first = Presence::new(Status::Dnd);
+    let mut bench = Bench::new(Config { presence: Some(first), ..config() }, None);
+    let identified = |bench: &mut Bench| {
+        bench.clear();
+        bench.reconnect();
+        let identify = bench.sent[0].clone();
+        assert_eq!(identify["op"], 2);
+        bench.message(&json!({"op": 9, "d": false}));
+        identify["d"]["presence"].clone()
+    };
+    assert_eq!(identified(&mut bench)["status"], "dnd");
+    bench.shard.send(bench.now, &Command::Presence(Presence::new(Status::Idle))).unwrap();
+    assert_eq!(identified(&mut bench)["status"], "idle");
+    let new = json!({"since": null, "activities": [], "status": "invisible", "afk": true, "new": [1]});
+    bench.shard.send(bench.now, &Command::raw(3, &new).unwrap()).unwrap();
+    assert_eq!(identified(&mut bench), new);
+    bench.shard.send(bench.now, &Command::raw(3, &"no presence").unwrap()).unwrap();
+    assert_eq!(identified(&mut bench), new, "Discord would close the connection each time");
+    bench.shard.stop(bench.now);
+    let refused = bench.shard.send(bench.now, &Command::Presence(Presence::default()));
+    assert_eq!(refused, Err(CommandError::Stopped));
+}
+
+#[test]
 fn chunks_of_members_are_joined() {
     let mut bench = Bench::in_session();
     let request = bench.shard.request_members(bench.now, MembersRequest::all(GuildId(9))).unwrap();
@@ -862,7 +1159,7 @@ fn requests_for_members_fail_when_nothing_will_come() {
         bench.shard.stop(bench.now);
         bench.drain();
     });
-    assert_eq!(stopped, Some(MembersError::SessionLost));
+    assert_eq!(stopped, Some(MembersError::Stopped));
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(crate) enum In {
     Ready(u64, u64),
     Resumed(u64),
     Dispatch(u64),
+    /// One that the user wants as long as [`In::Interest`] says so.
+    Chatter(u64),
     AskHeartbeat,
     Reconnect,
     InvalidSession(bool),
@@ -36,6 +38,7 @@ pub(crate) enum In {
     Probe,
     /// Acknowledges a dispatch: the [`Model::era`] in which it was delivered, and its number.
     Ack(u32, u64),
+    Interest(bool),
     Grant,
     ReconnectByUser(bool),
     Suspend,
@@ -100,6 +103,14 @@ enum Then {
     Identify,
 }
 
+/// How long, where it is not as failures say.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    Not,
+    /// A random time between these, if that is longer.
+    Longer(Duration, Duration),
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Session {
     pub(crate) id: u64,
@@ -114,6 +125,25 @@ pub(crate) struct Rules {
     pub(crate) when_granted: bool,
     pub(crate) at_least_once: bool,
     pub(crate) attempts: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Heart {
+    interval: Duration,
+    next: Timestamp,
+    /// The oldest beat since the last acknowledgement.
+    since: Option<Timestamp>,
+    last: Timestamp,
+    /// Acknowledgements to come for what was sent at `last`, and up to an interval before the beat after.
+    to_come: u32,
+}
+
+impl Heart {
+    fn sent(&mut self, now: Timestamp) {
+        let rest = if self.last + self.interval <= now { 0 } else { self.to_come };
+        (self.to_come, self.last) = (rest + 1, now);
+        self.since.get_or_insert(now);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -131,14 +161,18 @@ pub(crate) struct Model {
     until: Timestamp,
     /// The bounds of a deadline that the shard draws.
     drawn: Option<(Timestamp, Timestamp)>,
-    /// Interval, next beat, first unanswered beat.
-    heart: Option<(Duration, Timestamp, Option<Timestamp>)>,
+    heart: Option<Heart>,
+    /// What was delivered in this session and is not acknowledged, if anybody is to.
+    open: Vec<u64>,
+    bored: bool,
+    pub(crate) stray_hellos: u64,
+    pub(crate) asks_unanswered: u64,
     opened: Timestamp,
     identified: Option<Timestamp>,
     /// Connections in a row that brought nothing, and that ended soon.
     failures: u32,
     short: u32,
-    /// The last URL did not open.
+    /// The last URL led to no session.
     other_url: bool,
     sent: Vec<Timestamp>,
     out: Vec<Out>,
@@ -155,16 +189,16 @@ impl Model {
         match (self.phase, input) {
             (_, In::Ack(era, seq)) => {
                 if let Some(session) = self.session.as_mut().filter(|_| era == self.era) {
-                    session.acked = session.acked.max(seq.min(self.received));
+                    self.open.retain(|open| *open > seq);
+                    let all = if self.open.is_empty() { self.received } else { seq };
+                    session.acked = session.acked.max(all);
                 }
             }
+            (_, In::Interest(wanted)) => self.bored = !wanted,
             (Stopped, _) => {}
             (_, In::Timeout) => self.time_out(now),
             (Opening, In::Opened) => (self.phase, self.until) = (Greeting, now + secs(20)),
-            (Opening, In::Refused) => {
-                self.other_url ^= true;
-                self.end(now, "refused", None, Then::Resume, None);
-            }
+            (Opening, In::Refused) => self.end(now, "refused", None, Then::Resume, None),
             (_, In::Lost) => self.end(now, "lost", None, Then::Resume, None),
             (_, In::Closed(code)) => match code {
                 4004 | 4010..=4014 => self.stop(None, false),
@@ -172,7 +206,7 @@ impl Model {
                 _ => self.end(now, "closed", None, Then::Resume, None),
             },
             (Greeting, In::Hello(interval)) => {
-                self.heart = Some((interval, now, None));
+                self.heart = Some(Heart { interval, next: now, since: None, last: now, to_come: 0 });
                 self.drawn = Some((now, now + interval));
                 self.until = now + secs(60);
                 if let Some(Session { id, .. }) = self.session {
@@ -187,40 +221,49 @@ impl Model {
             (Identifying, In::Ready(id, seq)) => {
                 self.session = Some(Session { id, acked: 0, delivered: seq });
                 (self.received, self.duplicates_to, self.era) = (0, 0, self.era + 1);
+                self.open.clear();
                 self.phase = Ready;
-                self.deliver(seq, false);
+                self.deliver(seq, false, true);
                 self.connected(now, false);
             }
             (Resuming, In::Resumed(seq)) => {
                 self.phase = Ready;
-                self.deliver(seq.max(self.received), false);
+                self.deliver(seq.max(self.received), false, true);
                 self.connected(now, true);
             }
-            (Ready | Resuming, In::Dispatch(seq) | In::Ready(_, seq) | In::Resumed(seq))
-                if seq <= self.received + (1 << 20) =>
-            {
+            (
+                Ready | Resuming,
+                In::Dispatch(seq) | In::Chatter(seq) | In::Ready(_, seq) | In::Resumed(seq),
+            ) if seq <= self.received + (1 << 20) => {
                 if seq > self.received {
                     self.until = now + secs(60);
                     self.replayed += 1;
-                    self.deliver(seq, self.phase == Resuming);
+                    let wanted = !self.bored || !matches!(input, In::Chatter(_));
+                    self.deliver(seq, self.phase == Resuming, wanted);
                 }
             }
-            (_, In::Dispatch(_) | In::Ready(..) | In::Resumed(_) | In::UnknownOpcode) => {
+            (_, In::Dispatch(_) | In::Chatter(_) | In::Ready(..) | In::Resumed(_) | In::UnknownOpcode) => {
                 self.out.push(Out::Unrecognised);
             }
-            (_, In::AskHeartbeat) => self.ask_heartbeat(now),
+            (_, In::AskHeartbeat) => {
+                if !self.ask_heartbeat(now) {
+                    self.asks_unanswered += 1;
+                }
+            }
+            (_, In::Hello(_)) => self.stray_hellos += 1,
             (_, In::Reconnect) => {
                 let healthy = self.failures == 0 && self.short == 0;
-                let wait = healthy.then_some((Duration::ZERO, Duration::ZERO));
+                let wait = healthy.then_some(Wait::Not);
                 self.end(now, "op 7", Some(true), Then::Resume, wait);
             }
             (_, In::InvalidSession(resumable)) => {
                 let then = if resumable { Then::Resume } else { Then::Identify };
-                self.end(now, "op 9", Some(resumable), then, Some((secs(1), secs(5))));
+                self.end(now, "op 9", Some(resumable), then, Some(Wait::Longer(secs(1), secs(5))));
             }
             (_, In::HeartbeatAck) => {
-                if let Some(since) = self.heart.as_mut().and_then(|heart| heart.2.take()) {
-                    self.out.push(Out::Acknowledged(now.since(since)));
+                if let Some(heart) = &mut self.heart {
+                    heart.to_come = heart.to_come.saturating_sub(1);
+                    self.out.extend(heart.since.take().map(|since| Out::Acknowledged(now.since(since))));
                 }
             }
             (_, In::Malformed) => self.end(now, "malformed", Some(true), Then::Resume, None),
@@ -228,8 +271,10 @@ impl Model {
                 self.queue.push_back(command);
                 self.flush(now);
             }
-            (Ready, In::Probe) if self.heart.is_some_and(|heart| heart.2.is_none()) => {
-                self.ask_heartbeat(now)
+            (Ready, In::Probe) => {
+                if self.heart.is_some_and(|heart| heart.since.is_none() && heart.to_come == 0) {
+                    self.ask_heartbeat(now);
+                }
             }
             (Queued, In::Grant) => self.connect(now, true),
             (Waiting | Queued, In::ReconnectByUser(keep)) => {
@@ -240,11 +285,11 @@ impl Model {
             }
             (_, In::ReconnectByUser(keep)) => {
                 let then = if keep { Then::Resume } else { Then::Identify };
-                self.end(now, "by user", Some(keep), then, Some((Duration::ZERO, Duration::ZERO)));
+                self.end(now, "by user", Some(keep), then, Some(Wait::Not));
             }
             (_, In::Suspend) => self.stop(self.has_socket().then_some(true), true),
             (_, In::Stop) => self.stop(self.has_socket().then_some(false), false),
-            (_, In::Opened | In::Refused | In::Hello(_) | In::Probe | In::Grant) => {}
+            (_, In::Opened | In::Refused | In::Probe | In::Grant) => {}
         }
         std::mem::take(&mut self.out)
     }
@@ -253,7 +298,7 @@ impl Model {
     pub(crate) fn deadline(&mut self, wait: Option<Timestamp>) -> Option<Timestamp> {
         if let (Some((least, most)), Some(wait)) = (self.drawn.take(), wait) {
             assert!((least..=most).contains(&wait), "waits until {wait:?}, not from {least:?} to {most:?}");
-            if let Some(heart) = &mut self.heart { heart.1 = wait } else { self.until = wait }
+            if let Some(heart) = &mut self.heart { heart.next = wait } else { self.until = wait }
         }
         let queued = self.sent.len().checked_sub(self.commands()).filter(|_| !self.queue.is_empty());
         let phase = match self.phase {
@@ -261,7 +306,7 @@ impl Model {
             Phase::Queued | Phase::Stopped => None,
             _ => Some(self.until),
         };
-        soonest(phase, self.heart.map(|heart| heart.1))
+        soonest(phase, self.heart.map(|heart| heart.next))
     }
 
     pub(crate) fn has_socket(&self) -> bool {
@@ -284,34 +329,32 @@ impl Model {
         if self.phase == Phase::Waiting && self.until <= now {
             self.connect(now, false);
         } else if self.has_socket() && self.phase != Phase::Ready && self.until <= now {
-            self.other_url ^= self.phase == Phase::Opening;
             self.end(now, "timed out", Some(true), Then::Resume, None);
         }
-        match self.heart {
-            Some((interval, next, _)) if next + interval < now => {
+        if let Some(heart) = self.heart.as_mut().filter(|heart| heart.next <= now) {
+            if heart.next + heart.interval < now {
                 self.end(now, "overslept", Some(true), Then::Resume, None);
-            }
-            Some((_, next, Some(_))) if next <= now => {
-                self.end(now, "zombie", Some(true), Then::Resume, None)
-            }
-            Some((interval, next, None)) if next <= now => {
-                self.heart = Some((interval, now + interval, Some(now)));
+            } else if heart.since.is_some_and(|since| since + heart.interval <= now) {
+                self.end(now, "zombie", Some(true), Then::Resume, None);
+            } else {
+                heart.next = now + heart.interval;
+                heart.sent(now);
                 self.beat(now);
             }
-            _ => {}
         }
         self.flush(now);
     }
 
-    /// A beat out of turn, as long as the beats that are due leave room for it.
-    fn ask_heartbeat(&mut self, now: Timestamp) {
+    /// A beat out of turn, as long as the beats that are due leave room for it. Answers whether they do.
+    fn ask_heartbeat(&mut self, now: Timestamp) -> bool {
         let recent = self.recent(now);
-        if let Some((interval, _, since)) = &mut self.heart
-            && recent + beats(*interval) < 120
-        {
-            since.get_or_insert(now);
+        let room = self.heart.as_mut().filter(|heart| recent + beats(heart.interval) < 120);
+        let has_room = room.is_some();
+        if let Some(heart) = room {
+            heart.sent(now);
             self.beat(now);
         }
+        has_room
     }
 
     fn beat(&mut self, now: Timestamp) {
@@ -331,7 +374,7 @@ impl Model {
 
     /// How many of them may be commands: six or more are kept for heartbeats and the like.
     fn commands(&self) -> usize {
-        120 - self.heart.map_or(6, |heart| (beats(heart.0) + 4).max(6))
+        120 - self.heart.map_or(6, |heart| (beats(heart.interval) + 4).max(6))
     }
 
     fn flush(&mut self, now: Timestamp) {
@@ -341,17 +384,24 @@ impl Model {
         }
     }
 
-    fn deliver(&mut self, seq: u64, replayed: bool) {
-        (self.received, self.failures, self.other_url) = (seq, 0, false);
-        let at_least_once = self.rules.at_least_once;
+    fn deliver(&mut self, seq: u64, replayed: bool, wanted: bool) {
+        (self.received, self.failures) = (seq, 0);
         if let Some(session) = &mut self.session {
             session.delivered = session.delivered.max(seq);
-            session.acked = if at_least_once { session.acked } else { seq };
+            if self.rules.at_least_once && wanted && seq > session.acked {
+                self.open.push(seq);
+            }
+            if self.open.is_empty() {
+                session.acked = seq;
+            }
         }
-        self.out.push(Out::Dispatch { seq, replayed, duplicate: seq <= self.duplicates_to });
+        if wanted {
+            self.out.push(Out::Dispatch { seq, replayed, duplicate: seq <= self.duplicates_to });
+        }
     }
 
     fn connected(&mut self, now: Timestamp, resumed: bool) {
+        self.other_url = false;
         let replayed = if resumed { self.replayed } else { 0 };
         self.out.push(Out::Connected { resumed, replayed, gap: std::mem::take(&mut self.gap) });
         self.flush(now);
@@ -364,20 +414,27 @@ impl Model {
         why: &'static str,
         close: Option<bool>,
         then: Then,
-        wait: Option<(Duration, Duration)>,
+        wait: Option<Wait>,
     ) {
         if let Some(keeps_session) = close {
             self.out.push(Out::Close { keeps_session });
         }
+        // Where a session does not come back, it may be for the URL.
+        self.other_url ^= self.phase != Phase::Ready && self.session.is_some();
         (self.heart, self.phase) = (None, Phase::Waiting);
         self.short = if now.since(self.opened) < secs(10) { self.short + 1 } else { 0 };
         if then == Then::Identify && self.session.take().is_some() {
             (self.gap, self.received) = (true, 0);
         }
-        let wait = wait.unwrap_or((backoff(self.failures).0, backoff(self.failures.max(self.short)).1));
+        let (least, most) = (backoff(self.failures).0, backoff(self.failures.max(self.short)).1);
+        let wait = match wait {
+            None => (least, most),
+            Some(Wait::Not) => (Duration::ZERO, Duration::ZERO),
+            Some(Wait::Longer(floor, ceiling)) => (least.max(floor), most.max(ceiling)),
+        };
         self.failures += u32::from(why != "by user");
         if self.rules.attempts.is_some_and(|attempts| self.failures >= attempts) {
-            return self.stop(None, false);
+            return self.stop(None, true);
         }
         self.out.push(Out::Disconnected { why, resumable: self.session.is_some() });
         if !self.draw(now, wait) {

@@ -34,6 +34,9 @@ impl Gateway {
             desk.violation(Rule::Payload, "a heartbeat's d is neither null nor a number");
             return self.fail(desk, connection, 4002);
         };
+        if state.session.is_some() && std::mem::take(&mut state.is_detour) {
+            self.detours = self.detours.saturating_sub(1);
+        }
         // A connection that is to resume may already name what its session got.
         if let Some(session) = state.session.and_then(|session| self.sessions.get_mut(&session))
             && let Err(what) = session.ledger.acknowledge(desk.now, seq, desk.config.acknowledge_late)

@@ -24,6 +24,8 @@ pub(super) struct Connection {
     pub(super) sends: Recent,
     pub(super) presences: Recent,
     pub(super) session: Option<SessionKey>,
+    /// Whether it counts among [`Gateway::detours`](super::Gateway).
+    pub(super) is_detour: bool,
     /// Which shard it serves, as far as that is known.
     pub(super) shard: Option<ShardId>,
     /// When the server closes it.
@@ -56,6 +58,7 @@ impl Connection {
             sends: Recent::default(),
             presences: Recent::default(),
             session: None,
+            is_detour: false,
             shard: None,
             leaves_at: None,
             replays_at: None,

@@ -112,6 +112,7 @@ impl Gateway {
         let slack = desk.config.tolerance + desk.delay(Service::Gateway);
         let mut session = Session::new(desk.hex(16), shard, connection, intents, slack);
         self.minted += 1;
+        self.detours = 0;
         let key = self.minted;
         let state = self.connections.get_mut(&connection)?;
         state.session = Some(key);
@@ -145,7 +146,10 @@ impl Gateway {
         }
         let Some(state) = self.connections.get_mut(&connection) else { return };
         if state.path != desk.config.resume_path {
-            desk.violation(Rule::ResumeUrl, "a Resume did not come to resume_gateway_url");
+            match self.detours.checked_sub(1) {
+                Some(left) => self.detours = left,
+                None => desk.violation(Rule::ResumeUrl, "a Resume did not come to resume_gateway_url"),
+            }
         }
         let Some((&key, session)) = self.sessions.iter_mut().find(|(_, session)| session.id == id) else {
             let ended = self.limits.obituary(id);

@@ -91,8 +91,10 @@ pub struct Witness {
     pub is_resharding: bool,
     /// Whether there are too few identifies.
     pub is_exhausted: bool,
-    /// Shards that could not connect where their session is to be resumed, and try elsewhere.
+    /// Shards whose session did not come back where it is to be resumed, and that try elsewhere.
     detouring: BTreeSet<ShardId>,
+    /// Shards in session.
+    connected: BTreeSet<ShardId>,
     /// When a change of shards was last under way: it asks for heartbeats out of turn.
     pub last_resharding: Timestamp,
     /// Why the cluster has stopped.
@@ -116,6 +118,7 @@ impl Witness {
             is_resharding: false,
             is_exhausted: false,
             detouring: BTreeSet::new(),
+            connected: BTreeSet::new(),
             last_resharding: Timestamp::ZERO,
             stopped: None,
             tally: Tally::new(),
@@ -187,6 +190,7 @@ impl Witness {
     pub fn restart(&mut self, saved: Option<(&State, &Position)>) {
         self.shards.clear();
         self.detouring.clear();
+        self.connected.clear();
         self.skipped.clear();
         self.is_resharding = false;
         self.is_exhausted = false;
@@ -286,6 +290,7 @@ impl Witness {
                 }
                 view.replayed = 0;
                 self.detouring.remove(&id);
+                self.connected.insert(id);
                 if *resumed {
                     self.tally.add("resumes", 1);
                     self.tally.add("replayed", *replayed);
@@ -318,7 +323,7 @@ impl Witness {
                 if *reason == gateway::Disconnect::InvalidSession && *retry_in < Duration::from_secs(1) {
                     return Err(format!("{retry_in:?} after Invalid Session are too short"));
                 }
-                if matches!(reason.kind(), "refused" | "timed out") {
+                if !self.connected.remove(&id) {
                     self.detouring.insert(id);
                 }
                 self.shards.entry(id).or_default().replayed = 0;

@@ -19,7 +19,7 @@ use crate::gateway::command::{Command, CommandError, MembersRequest, Presence};
 use crate::gateway::config::Delivery;
 use crate::gateway::event::Receipt;
 use crate::gateway::session::Session;
-use crate::gateway::{self, Compression, Intents, ShardId};
+use crate::gateway::{self, Compression, EventName, Intents, Interest, ShardId};
 use crate::id::GuildId;
 use crate::machine::{
     CloseFrame, Closed, Frame, Input, Machine, Output, RequestId, Response, SocketId, Unanswered,
@@ -305,7 +305,7 @@ fn life() -> Discord {
     // One shard is stopped, and goes on with a session from elsewhere.
     discord.call(ClusterCall::StopShard(B)).unwrap();
     discord.sessions.insert(HANDED.into(), (B, 3));
-    let session = Session { id: HANDED.into(), resume_url: None, seq: 3, delivered: 3 };
+    let session = Session { id: HANDED.into(), resume_url: None, seq: 3, delivered: 3, user: None };
     discord.call(ClusterCall::StartShard { number: 1, session: Some(session) }).unwrap();
     discord.until("started", |discord| discord.are_ready(2));
     assert_eq!(discord.resumed[2], HANDED);
@@ -511,12 +511,14 @@ fn a_setup_and_calls_go_through_serde() {
     let again: ClusterSetup = serde_json::from_str(&json).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), json);
     assert_eq!(again.config.state.unwrap().age, Duration::from_millis(1500));
-    let session = Session { id: HANDED.into(), resume_url: None, seq: 1, delivered: 1 };
+    let session = Session { id: HANDED.into(), resume_url: None, seq: 1, delivered: 1, user: None };
     let calls = [
         ClusterCall::Ack(Receipt { session: 1 << 40, seq: 2 }),
         ClusterCall::Grant(B),
         ClusterCall::StartShard { number: 1, session: Some(session) },
         ClusterCall::Reshard(Shards::Range { first: 1, last: 2, count: 4 }),
+        ClusterCall::SetInterest(Interest::only([EventName::MessageCreate])),
+        ClusterCall::CancelReshard,
         ClusterCall::Stop,
     ];
     for call in calls {

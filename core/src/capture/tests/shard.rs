@@ -161,7 +161,7 @@ impl Discord {
 
 /// A life with all that happens in one.
 fn life(compression: Compression) -> Bench<Shard> {
-    let saved = Session { id: SAVED.into(), resume_url: None, seq: 5, delivered: 7 };
+    let saved = Session { id: SAVED.into(), resume_url: None, seq: 5, delivered: 7, user: None };
     let mut discord = Discord::new(compression, Some(saved));
     discord.accept();
     discord.seq = 5;

@@ -16,6 +16,15 @@ use crate::heart::Beat;
 use crate::machine::{CloseFrame, Closed, Output, is_web_socket_url};
 use crate::time::{Duration, Timestamp};
 
+/// How long to wait before the next attempt.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wait {
+    /// Not at all.
+    None,
+    /// As long as earlier failures say, and not less than this.
+    BackOff(Duration),
+}
+
 impl Shard {
     /// Connects; first waits for its turn where a session is to be started.
     pub(super) fn open(&mut self) {
@@ -52,15 +61,10 @@ impl Shard {
                 }
                 code.action
             }
-            Closed::Refused { .. } => {
-                // protocol: if the resume URL does not open, fall back to the first one.
-                self.distrust_resume_url = !self.distrust_resume_url;
-                Action::Resume
-            }
-            Closed::ByPeer(None) | Closed::Lost { .. } => Action::Resume,
+            Closed::ByPeer(None) | Closed::Lost { .. } | Closed::Refused { .. } => Action::Resume,
         };
         self.abandon_socket();
-        self.disconnect(Disconnect::Closed(closed), action, None);
+        self.disconnect(Disconnect::Closed(closed), action, BACK_OFF);
     }
 
     pub(super) fn on_timeout(&mut self) {
@@ -79,9 +83,9 @@ impl Shard {
             Beat::Send => self.push_heartbeat(),
             Beat::Zombie => {
                 self.counters.zombies += 1;
-                self.disconnect(Disconnect::Zombie, Action::Resume, None);
+                self.disconnect(Disconnect::Zombie, Action::Resume, BACK_OFF);
             }
-            Beat::Overslept(by) => self.disconnect(Disconnect::Overslept { by }, Action::Resume, None),
+            Beat::Overslept(by) => self.disconnect(Disconnect::Overslept { by }, Action::Resume, BACK_OFF),
         }
         while let Some(answer) = self.members.timed_out(self.now) {
             self.answer(Some(answer));
@@ -90,8 +94,7 @@ impl Shard {
     }
 
     fn time_out(&mut self, awaiting: &'static str) {
-        self.distrust_resume_url ^= matches!(self.phase, Phase::Opening { .. });
-        self.disconnect(Disconnect::TimedOut { awaiting }, Action::Resume, None);
+        self.disconnect(Disconnect::TimedOut { awaiting }, Action::Resume, BACK_OFF);
     }
 
     /// Forgets a socket that is gone already, so that it is not closed again.
@@ -99,9 +102,13 @@ impl Shard {
         self.heart = None;
         self.inflater = None;
         self.outgoing.budget.reconnect();
+        let was_ready = matches!(self.phase, Phase::Ready { .. });
         // The socket leaves with the phase; `disconnect` and `end` find none to close.
         if self.phase.socket().is_some() && self.step(Step::Disconnect(self.now)) {
             self.counters.disconnects += 1;
+            // protocol: if the resume URL does not connect, fall back to the first one. One that opens and then leads
+            // nowhere is no better, and the first one may be the worse of the two.
+            self.distrust_resume_url ^= self.session.is_some() && !was_ready;
             self.flaps = if self.now.since(self.opened) < FLAP { self.flaps.saturating_add(1) } else { 0 };
         }
     }
@@ -116,14 +123,14 @@ impl Shard {
             self.gap = true;
             self.counters.sessions_lost += 1;
             self.received = 0;
-            while let Some(answer) = self.members.lost(false) {
+            while let Some(answer) = self.members.lost() {
                 self.answer(Some(answer));
             }
         }
     }
 
     /// Ends the connection and plans the next.
-    pub(super) fn disconnect(&mut self, reason: Disconnect, action: Action, wait: Option<Duration>) {
+    pub(super) fn disconnect(&mut self, reason: Disconnect, action: Action, wait: Wait) {
         if let Some(socket) = self.phase.socket() {
             let code = if action == Action::Resume { KEEP_SESSION } else { END_SESSION };
             self.out.push(Output::Close(socket, Some(CloseFrame::new(code))));
@@ -134,12 +141,15 @@ impl Shard {
         }
         self.granted = false;
         let failures = self.attempt.max(self.flaps.saturating_sub(1));
-        let mut retry_in = wait.unwrap_or_else(|| backoff::delay(failures, &mut self.entropy));
+        let mut retry_in = match wait {
+            Wait::None => Duration::ZERO,
+            Wait::BackOff(least) => backoff::delay(failures, &mut self.entropy).max(least),
+        };
         if reason != Disconnect::ByUser {
             self.attempt = self.attempt.saturating_add(1);
         }
         if self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
-            self.end(Stopped::GaveUp { reason: Box::new(reason) }, END_SESSION);
+            self.end(Stopped::GaveUp { reason: Box::new(reason) }, KEEP_SESSION);
             return;
         }
         if self.session.is_none() {
@@ -153,6 +163,7 @@ impl Shard {
         }
     }
 
+    /// Ends the shard. With [`KEEP_SESSION`] the session stays readable.
     pub(super) fn end(&mut self, reason: Stopped, code: u16) {
         if self.phase == Phase::Stopped {
             return;
@@ -163,7 +174,7 @@ impl Shard {
         self.heart = None;
         self.inflater = None;
         self.outgoing.clear();
-        while let Some(answer) = self.members.lost(true) {
+        while let Some(answer) = self.members.stopped() {
             self.answer(Some(answer));
         }
         self.step(Step::Stop);
@@ -175,6 +186,8 @@ impl Shard {
     }
 }
 
+/// As earlier failures say.
+pub(super) const BACK_OFF: Wait = Wait::BackOff(Duration::ZERO);
 /// How long the WebSocket may take to open.
 const OPEN_LIMIT: Duration = Duration::from_secs(30);
 /// A connection that ends sooner than this after it was opened is followed by a back-off, whatever it brought.

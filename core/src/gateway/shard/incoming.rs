@@ -2,11 +2,13 @@
 
 use alloc::boxed::Box;
 
+use serde_json::value::to_raw_value;
+
 use crate::envelope::{self, DecodeError, Payload};
 use crate::gateway::close::Action;
 use crate::gateway::config::{Config, Delivery};
 use crate::gateway::event::{Disconnect, Dispatch, Event};
-use crate::gateway::inflate::Inflater;
+use crate::gateway::inflate::{InflateError, Inflater};
 use crate::gateway::members;
 use crate::gateway::message::Message;
 use crate::gateway::name::EventName;
@@ -15,6 +17,7 @@ use crate::gateway::payload::{Hello, Identify, Ready, Resume};
 use crate::gateway::phase::{Phase, Step};
 use crate::gateway::session::Session;
 use crate::gateway::shard::Shard;
+use crate::gateway::shard::connection::{BACK_OFF, Wait};
 use crate::heart::{Heart, interval};
 use crate::machine::Frame;
 use crate::time::Duration;
@@ -33,31 +36,42 @@ impl Shard {
             (Frame::Binary(data), Some(inflater)) => match inflater.inflate(data) {
                 Ok(Some(message)) => message,
                 Ok(None) => return,
-                Err(error) => return self.disconnect(Disconnect::Compression(error), Action::Resume, None),
+                Err(error) => {
+                    return self.disconnect(Disconnect::Compression(error), Action::Resume, BACK_OFF);
+                }
             },
+            (Frame::Text(data) | Frame::Binary(data), _) if data.len() > self.config.max_message => {
+                let error = InflateError::too_long(self.config.max_message);
+                return self.disconnect(Disconnect::Compression(error), Action::Resume, BACK_OFF);
+            }
             (Frame::Text(data) | Frame::Binary(data), _) => data.clone(),
         };
         self.counters.bytes_inflated += message.len() as u64;
         if let Err(error) = Message::read(&message).and_then(|message| self.on_message(message)) {
-            self.disconnect(Disconnect::Malformed(error), Action::Resume, None);
+            self.disconnect(Disconnect::Malformed(error), Action::Resume, BACK_OFF);
         }
     }
 
     fn on_message(&mut self, message: Message) -> Result<(), DecodeError> {
         match OpCode::from_number(message.op) {
             OpCode::Dispatch => self.on_dispatch(message)?,
-            OpCode::Heartbeat => self.send_heartbeat(),
+            OpCode::Heartbeat => {
+                if !self.send_heartbeat() {
+                    self.counters.asks_unanswered += 1;
+                }
+            }
             OpCode::Reconnect => {
                 // Not at once again where connections do not last.
-                let wait = (self.flaps == 0 && self.attempt == 0).then_some(Duration::ZERO);
+                let is_healthy = self.flaps == 0 && self.attempt == 0;
+                let wait = if is_healthy { Wait::None } else { BACK_OFF };
                 self.disconnect(Disconnect::Reconnect, Action::Resume, wait);
             }
             OpCode::InvalidSession => {
                 let resumable: bool = envelope::parse(&message.data, "Invalid Session")?;
                 let (least, more) = INVALID_SESSION_WAIT;
-                let wait = least + self.entropy.up_to(more);
+                let wait = Wait::BackOff(least + self.entropy.up_to(more));
                 let action = if resumable { Action::Resume } else { Action::Identify };
-                self.disconnect(Disconnect::InvalidSession, action, Some(wait));
+                self.disconnect(Disconnect::InvalidSession, action, wait);
             }
             OpCode::Hello => self.on_hello(&envelope::parse(&message.data, "Hello")?),
             OpCode::HeartbeatAck => {
@@ -85,6 +99,7 @@ impl Shard {
 
     fn on_hello(&mut self, hello: &Hello) {
         if !matches!(self.phase, Phase::Greeting { .. }) {
+            self.counters.stray_hellos += 1;
             return;
         }
         let interval = interval(hello.heartbeat_interval).max(LEAST_INTERVAL);
@@ -100,6 +115,9 @@ impl Shard {
             self.step(Step::Resume(until));
             self.send_now(message);
         } else {
+            let presence = self.config.presence.as_ref().filter(|_| self.presence.is_none());
+            // The newest: what the user sent, or else what it began with.
+            let first = presence.and_then(|presence| to_raw_value(presence).ok());
             let identify = Identify {
                 token,
                 intents: self.config.intents.bits(),
@@ -107,7 +125,7 @@ impl Shard {
                 compress: self.config.compression.in_identify(),
                 large_threshold: self.config.large_threshold,
                 shard: self.id,
-                presence: self.config.presence.as_ref(),
+                presence: self.presence.as_deref().or(first.as_deref()),
             };
             let message = envelope::encode(OpCode::Identify.number(), &identify);
             self.counters.identifies += 1;
@@ -148,7 +166,6 @@ impl Shard {
             return Ok(());
         }
         self.attempt = 0;
-        self.distrust_resume_url = false;
         let connected = match name {
             EventName::Ready if self.step(Step::Ready) => Some(false),
             EventName::Resumed if self.step(Step::Resumed) => Some(true),
@@ -171,6 +188,7 @@ impl Shard {
             replayed,
         });
         if let Some(resumed) = connected {
+            self.distrust_resume_url = false;
             self.counters.resumes += u64::from(resumed);
             let replayed = if resumed { self.replayed } else { 0 };
             let gap = core::mem::take(&mut self.gap);
@@ -192,16 +210,26 @@ impl Shard {
             resume_url: ready.resume_gateway_url.map(Into::into),
             seq: if self.config.delivery == Delivery::AtMostOnce { seq } else { 0 },
             delivered: seq,
+            user: self.user,
         });
     }
 
     /// Hands a dispatch to the user, if it is wanted; our own state takes what concerns it.
     fn deliver(&mut self, dispatch: Dispatch) {
-        if let (Delivery::AtMostOnce, Some(session)) = (self.config.delivery, &mut self.session) {
-            session.seq = dispatch.seq;
+        let is_wanted = matches!(dispatch.name, EventName::Ready | EventName::Resumed)
+            || self.interest.wants(&dispatch.name);
+        if let Some(session) = &mut self.session {
+            // Nobody can acknowledge what nobody got: it counts as soon as nothing before it is open.
+            let counts = match self.config.delivery {
+                Delivery::AtMostOnce => true,
+                Delivery::AtLeastOnce => !is_wanted && session.seq >= self.handed,
+            };
+            if counts {
+                session.seq = dispatch.seq;
+            }
         }
         let answer = match dispatch.name {
-            _ if self.members.is_empty() => None,
+            EventName::GuildMembersChunk if self.members.is_empty() => None,
             EventName::GuildMembersChunk => self.members.chunk(self.now, &dispatch.data),
             EventName::RateLimited => self.members.rate_limited(&dispatch.data).and_then(|limited| {
                 let (guild, wait, answer) = limited;
@@ -212,8 +240,8 @@ impl Shard {
             }),
             _ => None,
         };
-        let always = matches!(dispatch.name, EventName::Ready | EventName::Resumed);
-        if always || self.config.interest.wants(&dispatch.name) {
+        if is_wanted {
+            self.handed = dispatch.seq;
             self.counters.dispatches += 1;
             self.out.event(Event::Dispatch(dispatch));
         } else {
