@@ -43,7 +43,9 @@
 //! | [`listener`] | | who hears of which event |
 //! | [`heart`] | | heartbeats |
 //! | [`voice`] | [`Call`](voice::Call) | a voice call: voice gateway, IP discovery, media |
+//! | `dave` | | end-to-end encryption: the group of a call, and its frames |
 //! | [`record`] | [`Recorder`](record::Recorder) | audio packets to Ogg Opus files |
+//! | [`opus`] | | how long Opus packets last |
 //! | [`rtp`] | | RTP and its encryption |
 //! | [`rest`] | | requests as values |
 //!
@@ -60,7 +62,9 @@
 //! * `zstd` (default): the gateway's `zstd-stream`, by libzstd, which needs a C compiler. Preferred where both are on:
 //!   half of zlib's CPU time for each event, ten times its memory for each connection.
 //!
-//! The crate is `no_std` with `alloc`.
+//! * `dave` (default): end-to-end encryption of voice, by OpenMLS.
+//!
+//! The crate is `no_std` with `alloc`; with `dave` it wants `std`, as OpenMLS does.
 
 #![no_std]
 
@@ -73,6 +77,8 @@ pub mod capture;
 pub mod client;
 pub mod close;
 pub mod cluster;
+#[cfg(feature = "dave")]
+pub mod dave;
 pub mod entropy;
 pub mod envelope;
 pub mod gateway;
@@ -82,6 +88,7 @@ pub mod listener;
 pub mod machine;
 pub mod object;
 pub mod opcode;
+pub mod opus;
 mod outbox;
 pub mod record;
 pub mod rest;

@@ -8,7 +8,7 @@ use ogg::PacketReader;
 use ogg::reading::PageParsingOptions;
 use sanscord::id::UserId;
 use sanscord::machine::Scope;
-use sanscord::record::opus::duration;
+use sanscord::opus::duration;
 use sanscord::record::{Event, Recorder, Recording};
 use sanscord::time::{Duration, Timestamp};
 use sanscord::voice::Packet;

@@ -25,6 +25,7 @@ pub mod certificate;
 pub mod check;
 pub mod clip;
 pub mod config;
+pub mod delivery;
 pub mod desk;
 pub mod discord;
 pub mod example;

@@ -5,7 +5,7 @@ mod recording;
 
 use opus::{Channels, Decoder};
 use sanscord::client::{Client, Config, Event};
-use sanscord::record::opus::RATE;
+use sanscord::opus::RATE;
 use sanscord::secret::Token;
 use sanscord::time::{Duration, Timestamp};
 use sanscord::voice::phase::Phase;
@@ -140,12 +140,12 @@ fn losses_are_concealed_and_shift_nothing() {
 fn decoders_take_the_silence_and_the_concealment_that_the_recorder_writes() {
     let mut decoder = Decoder::new(RATE as u32, Channels::Stereo).expect("a decoder");
     let mut frame = [1.0; 2 * 5760];
-    for (packet, samples) in sanscord::record::opus::SILENCE {
+    for (packet, samples) in sanscord::opus::SILENCE {
         let decoded = decoder.decode_float(packet, &mut frame, false).expect("an Opus packet");
         assert_eq!(decoded as u64, samples);
         assert!(frame[..2 * decoded].iter().all(|sample| sample.abs() < 1e-4));
     }
-    let (concealment, samples) = sanscord::record::opus::concealment(&[0x78, 1, 2]).expect("a packet");
+    let (concealment, samples) = sanscord::opus::concealment(&[0x78, 1, 2]).expect("a packet");
     assert_eq!(
         decoder.decode_float(&concealment, &mut frame, false).expect("an Opus packet") as u64,
         samples

@@ -1,10 +1,8 @@
 //! Recording: audio packets in, files out, Opus as it was sent.
 //!
-//! [`opus`] tells how long a packet lasts, [`ogg`] writes the container, `track` lays one speaker's packets on the
-//! timeline, [`recorder`] is the machine.
+//! [`ogg`] writes the container, `track` lays one speaker's packets on the timeline, [`recorder`] is the machine.
 
 pub mod ogg;
-pub mod opus;
 pub mod recorder;
 mod track;
 

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use ogg::PacketReader;
 use proptest::prelude::*;
 
-use super::opus::{self, GRAIN};
 use super::{Event, Recorder, Recording, TrackCounters};
 use crate::id::UserId;
 use crate::machine::{FileId, FileReport, Input, Machine, Output, Scope};
+use crate::opus::{self, GRAIN};
 use crate::time::{Duration, Timestamp};
 use crate::voice::Packet;
 

@@ -6,8 +6,8 @@ use alloc::collections::btree_map::Entry;
 use bytes::Bytes;
 
 use crate::id::UserId;
+use crate::opus::{self, GRAIN, RATE, SHORTEST_SILENCE, SILENCE};
 use crate::record::ogg::{MAX_PACKET, PageWriter};
-use crate::record::opus::{self, GRAIN, RATE, SHORTEST_SILENCE, SILENCE};
 use crate::time::Duration;
 
 /// How long a packet that came early waits for those before it.

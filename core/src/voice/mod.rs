@@ -18,6 +18,7 @@
 //! | [`phase`] | the transitions above |
 //! | [`discovery`] | IP discovery |
 //! | `media` | datagrams: keepalive, decryption, whose SSRC |
+//! | [`jitter`] | one speaker's packets in order and in time, for whoever plays them as they come |
 //! | [`tally`] | what is counted |
 //! | [`call`] | the machine |
 //!
@@ -28,6 +29,7 @@ pub mod call;
 pub mod close;
 pub mod discovery;
 pub mod event;
+pub mod jitter;
 pub(crate) mod media;
 pub mod opcode;
 pub mod payload;

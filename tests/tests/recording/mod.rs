@@ -6,7 +6,7 @@
 use std::io::Cursor;
 
 use ogg::PacketReader;
-use sanscord::record::opus;
+use sanscord::opus;
 use sanscord_testing::speaker::Sent;
 
 /// What a file holds.

@@ -1,0 +1,442 @@
+//! The MLS delivery service of a voice server, as DAVE wants it (dave-protocol, Delivery Service and Voice Gateway).
+//!
+//! It signs the proposals that add and remove members, lets the first valid commit of an epoch win, hands welcomes to
+//! those who are added, and executes transitions once all are ready. It has no sockets and no clock; whoever drives it
+//! carries its [`Message`]s.
+
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use p256::ecdsa::SigningKey;
+use sanscord::id::{ChannelId, UserId};
+
+use wire::Proposal;
+
+/// A message for one member.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Message {
+    /// Op 25, binary.
+    ExternalSender(Vec<u8>),
+    /// Op 27, binary.
+    Proposals(Vec<u8>),
+    /// Op 29, binary.
+    AnnounceCommit(Vec<u8>),
+    /// Op 30, binary.
+    Welcome(Vec<u8>),
+    /// Op 21, JSON.
+    PrepareTransition {
+        /// The transition.
+        transition: u16,
+        /// The version after it.
+        version: u16,
+    },
+    /// Op 22, JSON.
+    ExecuteTransition(u16),
+    /// Op 24, JSON.
+    PrepareEpoch {
+        /// The version of the group.
+        version: u16,
+        /// 1 for a new group.
+        epoch: u64,
+    },
+}
+
+/// A message of a member that a well-behaved one does not send.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rejected {
+    /// The member.
+    pub user: UserId,
+    /// What was wrong.
+    pub what: &'static str,
+}
+
+/// The delivery service of one call.
+#[derive(Debug)]
+pub struct Delivery {
+    key: SigningKey,
+    group: [u8; 8],
+    epoch: u64,
+    /// The leaves of the ratchet tree; none while there is no group.
+    leaves: Vec<Option<UserId>>,
+    /// In the call, and not in the group: with a key package once that came.
+    pending: BTreeMap<UserId, Option<Vec<u8>>>,
+    /// Proposals of this epoch.
+    proposals: Vec<([u8; 32], UserId, Proposal)>,
+    /// Members to be removed as soon as the proposals under way are committed.
+    removals: BTreeSet<UserId>,
+    transitions: u16,
+    /// Who is not ready yet for which transition.
+    unready: BTreeMap<u16, BTreeSet<UserId>>,
+    out: VecDeque<(UserId, Message)>,
+    rejected: Vec<Rejected>,
+}
+
+impl Delivery {
+    /// A delivery service for this channel, whose signature key derives from the seed.
+    ///
+    /// # Panics
+    /// If the seed is no scalar of the curve, as one in 2^32 is not.
+    #[must_use]
+    pub fn new(channel: ChannelId, seed: [u8; 32]) -> Self {
+        Self {
+            key: SigningKey::from_slice(&seed).expect("a scalar of the curve"),
+            group: channel.0.to_be_bytes(),
+            epoch: 0,
+            leaves: Vec::new(),
+            pending: BTreeMap::new(),
+            proposals: Vec::new(),
+            removals: BTreeSet::new(),
+            transitions: 0,
+            unready: BTreeMap::new(),
+            out: VecDeque::new(),
+            rejected: Vec::new(),
+        }
+    }
+
+    /// The next message, and for whom.
+    pub fn next_message(&mut self) -> Option<(UserId, Message)> {
+        self.out.pop_front()
+    }
+
+    /// What members did wrong.
+    #[must_use]
+    pub fn rejected(&self) -> &[Rejected] {
+        &self.rejected
+    }
+
+    /// The members of the group.
+    pub fn members(&self) -> impl Iterator<Item = UserId> {
+        self.leaves.iter().copied().flatten()
+    }
+
+    /// The group's epoch; 0 while there is no group.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Transitions for which someone is not ready.
+    pub fn unready(&self) -> impl Iterator<Item = u16> {
+        self.unready.keys().copied()
+    }
+
+    /// A user joins the call, at this version: tell it the version of the call (op 4), and the others of it (op 11).
+    pub fn connect(&mut self, user: UserId) {
+        let mut sender = Vec::new();
+        wire::vector(&mut sender, self.key.verifying_key().to_sec1_point(false).as_bytes());
+        sender.extend(1_u16.to_be_bytes());
+        wire::vector(&mut sender, &[0]);
+        self.out.push_back((user, Message::ExternalSender(sender)));
+        self.pending.insert(user, None);
+        if self.leaves.is_empty() {
+            let added: Vec<_> = self.proposals.iter().map(|(_, _, proposal)| proposal.clone()).collect();
+            for proposal in added {
+                self.propose_to(&[user], &proposal);
+            }
+        }
+    }
+
+    /// A user leaves the call.
+    pub fn disconnect(&mut self, user: UserId) {
+        for unready in self.unready.values_mut() {
+            unready.remove(&user);
+        }
+        self.pending.remove(&user);
+        self.revoke(user);
+        if self.leaves.contains(&Some(user)) {
+            if self.members().count() == 1 {
+                self.leaves.clear();
+                self.epoch = 0;
+            } else {
+                self.remove(user);
+            }
+        }
+        self.execute_ready();
+    }
+
+    /// Op 26: a member's key package.
+    pub fn key_package(&mut self, user: UserId, key_package: &[u8]) {
+        if self.leaves.contains(&Some(user)) && !self.removals.contains(&user) {
+            // It gave up the group, or is the only one in a new one.
+            if self.members().count() == 1 {
+                self.leaves.clear();
+                self.epoch = 0;
+            } else {
+                self.remove(user);
+            }
+        }
+        self.revoke(user);
+        self.pending.insert(user, Some(key_package.to_vec()));
+        self.add(user);
+    }
+
+    /// Op 28: a member's commit to all proposals, and the welcome.
+    pub fn commit(&mut self, user: UserId, payload: &[u8]) {
+        let Some(commit) = wire::commit(payload) else {
+            return self.reject(user, "its commit cannot be read");
+        };
+        let is_new = self.leaves.is_empty();
+        if commit.group != self.group {
+            return self.reject(user, "its commit is of another group");
+        }
+        // The first wins; the others of the epoch are late.
+        if commit.epoch != self.epoch {
+            return;
+        }
+        let Some(references) = commit.proposals else {
+            return self.reject(user, "its commit carries a proposal by value");
+        };
+        if references.is_empty() {
+            return self.reject(user, "its commit names no proposal");
+        }
+        let place = self.leaves.iter().position(|leaf| *leaf == Some(user));
+        if is_new && (commit.sender != 0 || !self.pending.contains_key(&user)) {
+            return self.reject(user, "its commit is not from the first leaf");
+        }
+        if !is_new && place != Some(commit.sender as usize) {
+            return self.reject(user, "its commit is not from its own leaf");
+        }
+        let expected: BTreeSet<_> =
+            self.proposals.iter().filter(|(_, of, _)| !is_new || *of != user).map(|(r, ..)| *r).collect();
+        // Proposals under way may not have reached it.
+        if references.iter().copied().collect::<BTreeSet<_>>() != expected
+            || references.len() != expected.len()
+        {
+            return;
+        }
+        let named: Vec<_> = references
+            .iter()
+            .filter_map(|reference| self.proposals.iter().find(|(other, ..)| other == reference).cloned())
+            .collect();
+        let adds = named.iter().any(|(_, _, proposal)| matches!(proposal, Proposal::Add(_)));
+        let removes = named.iter().any(|(_, _, proposal)| matches!(proposal, Proposal::Remove(_)));
+        let (message, welcome) = payload.split_at(commit.length);
+        if adds == welcome.is_empty() {
+            return self.reject(user, "its commit has no welcome though it adds, or one though it does not");
+        }
+        if removes && !commit.has_path {
+            return self.reject(user, "its commit removes without a path");
+        }
+        if is_new {
+            self.leaves.push(Some(user));
+            self.pending.remove(&user);
+            self.proposals.retain(|(_, of, _)| *of != user);
+        }
+        let mut before: BTreeSet<UserId> = self.members().collect();
+        let mut added = BTreeSet::new();
+        for (_, of, proposal) in &named {
+            if let Proposal::Remove(leaf) = proposal {
+                before.remove(of);
+                self.removals.remove(of);
+                if let Some(leaf) = self.leaves.get_mut(*leaf as usize) {
+                    *leaf = None;
+                }
+            }
+        }
+        for (_, of, proposal) in &named {
+            if let Proposal::Add(_) = proposal {
+                added.insert(*of);
+                self.pending.remove(of);
+                match self.leaves.iter_mut().find(|leaf| leaf.is_none()) {
+                    Some(leaf) => *leaf = Some(*of),
+                    None => self.leaves.push(Some(*of)),
+                }
+            }
+        }
+        while self.leaves.last() == Some(&None) {
+            self.leaves.pop();
+        }
+        self.epoch += 1;
+        self.proposals.clear();
+        self.transitions = self.transitions.wrapping_add(1).max(1);
+        let transition = self.transitions;
+        let head = transition.to_be_bytes();
+        for member in &before {
+            self.out.push_back((*member, Message::AnnounceCommit([&head, message].concat())));
+        }
+        for member in &added {
+            self.out.push_back((*member, Message::Welcome([&head, welcome].concat())));
+        }
+        let sole = before.len() + added.len() == 1;
+        self.unready.insert(transition, before.into_iter().chain(added).collect());
+        if sole {
+            self.reset_sole();
+        }
+        // What waited for this commit.
+        for user in self.removals.clone() {
+            self.remove(user);
+        }
+        let waiting: Vec<_> =
+            self.pending.iter().filter(|(_, key)| key.is_some()).map(|(user, _)| *user).collect();
+        for user in waiting {
+            self.add(user);
+        }
+    }
+
+    /// Op 23: a member is ready for a transition.
+    pub fn ready(&mut self, user: UserId, transition: u16) {
+        // One that is not there was executed already, or is void since a new group began.
+        let is_late = self.unready.get_mut(&transition).is_some_and(|unready| !unready.remove(&user));
+        if is_late {
+            self.reject(user, "it was ready twice, or had no part in the transition");
+        }
+        self.execute_ready();
+    }
+
+    /// Op 31: a member could not use the commit or the welcome of a transition. Its key package follows.
+    pub fn invalid(&mut self, user: UserId, _transition: u16) {
+        for unready in self.unready.values_mut() {
+            unready.remove(&user);
+        }
+        if self.leaves.contains(&Some(user)) {
+            self.remove(user);
+        }
+        self.pending.insert(user, None);
+        self.execute_ready();
+    }
+
+    /// Executes a transition though not all are ready, as a server does after some seconds.
+    pub fn execute(&mut self, transition: u16) {
+        if self.unready.remove(&transition).is_some() {
+            self.tell_execute(transition);
+        }
+    }
+
+    /// Prepares a change of version: 0 ends encryption.
+    pub fn prepare_version(&mut self, version: u16) -> u16 {
+        self.transitions = self.transitions.wrapping_add(1).max(1);
+        let transition = self.transitions;
+        let members: BTreeSet<UserId> = self.everyone();
+        for &user in &members {
+            self.out.push_back((user, Message::PrepareTransition { transition, version }));
+        }
+        if version == 0 {
+            self.leaves.clear();
+            self.epoch = 0;
+            self.proposals.clear();
+            self.removals.clear();
+            self.pending = members.iter().map(|user| (*user, None)).collect();
+        }
+        self.unready.insert(transition, members);
+        transition
+    }
+
+    /// Makes a new group of everyone: after it was off, encryption is on again.
+    pub fn new_group(&mut self) {
+        let everyone = self.everyone();
+        self.leaves.clear();
+        self.epoch = 0;
+        self.proposals.clear();
+        self.removals.clear();
+        self.unready.clear();
+        self.pending = everyone.iter().map(|user| (*user, None)).collect();
+        for user in everyone {
+            self.out.push_back((user, Message::PrepareEpoch { version: 1, epoch: 1 }));
+        }
+    }
+
+    fn everyone(&self) -> BTreeSet<UserId> {
+        self.members().chain(self.pending.keys().copied()).collect()
+    }
+
+    fn reject(&mut self, user: UserId, what: &'static str) {
+        self.rejected.push(Rejected { user, what });
+    }
+
+    /// The only member left starts a new group (dave-protocol, Sole Member Reset).
+    fn reset_sole(&mut self) {
+        let Some(user) = self.members().next() else { return };
+        self.leaves.clear();
+        self.epoch = 0;
+        self.unready.clear();
+        self.pending.insert(user, None);
+        self.out.push_back((user, Message::PrepareEpoch { version: 1, epoch: 1 }));
+        self.out.push_back((user, Message::PrepareTransition { transition: 0, version: 1 }));
+    }
+
+    /// Proposes to add a pending user, once no proposal for its removal is under way.
+    fn add(&mut self, user: UserId) {
+        let Some(Some(key_package)) = self.pending.get(&user) else { return };
+        if self.removals.contains(&user) && !self.is_proposed(user) {
+            return;
+        }
+        let proposal = Proposal::Add(key_package.clone());
+        let (_, reference) = self.sign(&proposal);
+        self.proposals.push((reference, user, proposal.clone()));
+        let members: Vec<_> = match self.leaves.is_empty() {
+            true => self.pending.keys().copied().filter(|other| *other != user).collect(),
+            false => self.members().filter(|other| *other != user).collect(),
+        };
+        self.propose_to(&members, &proposal);
+    }
+
+    fn is_proposed(&self, user: UserId) -> bool {
+        self.proposals.iter().any(|(_, of, _)| *of == user)
+    }
+
+    fn remove(&mut self, user: UserId) {
+        self.removals.insert(user);
+        let Some(leaf) = self.leaves.iter().position(|leaf| *leaf == Some(user)) else {
+            self.removals.remove(&user);
+            return;
+        };
+        let removed = |proposal: &Proposal| *proposal == Proposal::Remove(leaf as u32);
+        if self.proposals.iter().any(|(_, _, proposal)| removed(proposal)) {
+            return;
+        }
+        let proposal = Proposal::Remove(leaf as u32);
+        let (_, reference) = self.sign(&proposal);
+        self.proposals.push((reference, user, proposal.clone()));
+        let members: Vec<_> = self.members().filter(|other| *other != user).collect();
+        self.propose_to(&members, &proposal);
+    }
+
+    /// Revokes the addition of a user.
+    fn revoke(&mut self, user: UserId) {
+        let is_add = |(_, of, proposal): &([u8; 32], UserId, Proposal)| {
+            *of == user && matches!(proposal, Proposal::Add(_))
+        };
+        let Some(place) = self.proposals.iter().position(is_add) else { return };
+        let (reference, ..) = self.proposals.remove(place);
+        let (mut list, mut payload) = (Vec::new(), vec![1]);
+        wire::vector(&mut list, &reference);
+        wire::vector(&mut payload, &list);
+        let members: Vec<_> = match self.leaves.is_empty() {
+            true => self.pending.keys().copied().filter(|other| *other != user).collect(),
+            false => self.members().filter(|other| *other != user).collect(),
+        };
+        for member in members {
+            self.out.push_back((member, Message::Proposals(payload.clone())));
+        }
+    }
+
+    fn sign(&self, proposal: &Proposal) -> (Vec<u8>, [u8; 32]) {
+        wire::proposal(&self.key, &self.group, self.epoch, proposal)
+    }
+
+    fn propose_to(&mut self, members: &[UserId], proposal: &Proposal) {
+        let (message, _) = self.sign(proposal);
+        let mut payload = vec![0];
+        wire::vector(&mut payload, &message);
+        for member in members {
+            self.out.push_back((*member, Message::Proposals(payload.clone())));
+        }
+    }
+
+    fn execute_ready(&mut self) {
+        let ready: Vec<u16> =
+            self.unready.iter().filter(|(_, unready)| unready.is_empty()).map(|(id, _)| *id).collect();
+        for transition in ready {
+            self.unready.remove(&transition);
+            self.tell_execute(transition);
+        }
+    }
+
+    fn tell_execute(&mut self, transition: u16) {
+        for user in self.everyone() {
+            self.out.push_back((user, Message::ExecuteTransition(transition)));
+        }
+    }
+}
