@@ -56,6 +56,9 @@ pub struct Session {
     /// The version of the group.
     group_version: u16,
     membership: Option<Membership>,
+    /// The newest key package and commit, as sent.
+    key_package: Option<Bytes>,
+    commit_welcome: Option<Bytes>,
     /// Op 25's payload. It outlives the groups.
     external_sender: Option<Bytes>,
     expected: BTreeSet<UserId>,
@@ -110,6 +113,8 @@ impl Session {
             version: 0,
             group_version: 0,
             membership: None,
+            key_package: None,
+            commit_welcome: None,
             external_sender: None,
             expected: BTreeSet::new(),
             serial: None,
@@ -228,6 +233,22 @@ impl Session {
         }
     }
 
+    /// Op 9, Resumed. What we sent last may have been lost with the connection: it is sent again. A voice server that
+    /// had it sees the same once more.
+    pub fn handle_resumed(&mut self) {
+        let Some(membership) = &self.membership else { return };
+        if let Some(key_package) = self.key_package.clone().filter(|_| !membership.is_established()) {
+            self.out.push_back(Output::KeyPackage(key_package));
+        }
+        if membership.has_commit()
+            && let Some(commit) = self.commit_welcome.clone()
+        {
+            self.out.push_back(Output::CommitWelcome(commit));
+        }
+        let ready: Vec<u16> = self.pending.iter().map(|pending| pending.transition).collect();
+        self.out.extend(ready.into_iter().map(Output::TransitionReady));
+    }
+
     /// Op 11, Clients Connect: these users are in the call.
     pub fn handle_connect(&mut self, users: &[UserId]) {
         let room = MAX_EXPECTED.saturating_sub(self.expected.len());
@@ -258,8 +279,8 @@ impl Session {
             Ok(proposals) => {
                 self.out
                     .extend(proposals.refused.into_iter().map(|error| Output::Event(Event::Refused(error))));
-                let commit = proposals.commit_welcome.map(|payload| Output::CommitWelcome(payload.into()));
-                self.out.extend(commit);
+                self.commit_welcome = proposals.commit_welcome.map(Bytes::from);
+                self.out.extend(self.commit_welcome.clone().map(Output::CommitWelcome));
             }
             Err(error) => self.out.push_back(Output::Event(Event::Refused(error))),
         }
@@ -359,7 +380,11 @@ impl Session {
         let key_package = membership.key_package();
         self.membership = Some(membership);
         match key_package {
-            Ok(key_package) => self.out.push_back(Output::KeyPackage(key_package.into())),
+            Ok(key_package) => {
+                let key_package = Bytes::from(key_package);
+                self.key_package = Some(key_package.clone());
+                self.out.push_back(Output::KeyPackage(key_package));
+            }
             Err(error) => self.out.push_back(Output::Event(Event::Refused(error))),
         }
         self.create_group();

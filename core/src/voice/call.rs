@@ -1,5 +1,6 @@
 //! One voice call, through all its connections.
 
+mod encrypt;
 mod handshake;
 mod join;
 
@@ -24,6 +25,7 @@ use crate::rtp::aead::{Backend, Mode};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::close::{Action, close_code};
 use crate::voice::discovery::Due;
+use crate::voice::encryption::Encryption;
 use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Statistics};
 use crate::voice::media::{Media, Received};
 use crate::voice::opcode::OpCode;
@@ -49,12 +51,16 @@ pub struct Config {
     pub modes: Vec<Mode>,
     /// Who computes the encryption.
     pub backend: Backend,
+    /// The newest version of DAVE, the end-to-end encryption, to offer. Since March 2026 Discord refuses calls
+    /// without it (close code 4017); 0, which is none, is for other servers.
+    pub dave_version: u16,
     /// How many attempts in a row may fail before the call ends; `None` to go on for ever.
     pub attempts: Option<u32>,
 }
 
 impl Config {
-    /// A call in this channel: unmuted, every mode, the fastest backend, without end.
+    /// A call in this channel: unmuted, every mode, the fastest backend, encrypted if the feature `dave` is on, without
+    /// end.
     #[must_use]
     pub fn new(guild: GuildId, channel: ChannelId, user: UserId) -> Self {
         Self {
@@ -65,6 +71,7 @@ impl Config {
             self_deaf: false,
             modes: Mode::ALL.into(),
             backend: Backend::default(),
+            dave_version: Encryption::VERSION,
             attempts: None,
         }
     }
@@ -114,6 +121,8 @@ pub struct Call {
     seq_ack: i64,
     heart: Option<Heart>,
     media: Option<Media>,
+    /// Of the voice session, which begins before the media.
+    encryption: Option<Encryption>,
     mode: Option<Mode>,
     /// Failures in a row.
     attempt: u32,
@@ -143,6 +152,7 @@ impl Call {
             seq_ack: -1,
             heart: None,
             media: None,
+            encryption: None,
             mode: None,
             attempt: 0,
             latency: None,
@@ -223,6 +233,9 @@ impl Call {
         let url = url(endpoint);
         let socket = self.scope.socket();
         if self.step(Step::Open(socket, self.now + STEP_LIMIT, resume)) {
+            if !resume {
+                self.begin_encryption();
+            }
             self.out.push(Output::OpenWebSocket { socket, url });
         }
     }
@@ -261,10 +274,12 @@ impl Call {
             }
             Message::Ready(ready) => self.on_ready(&ready),
             Message::SessionDescription(description) => self.on_description(&description),
+            Message::Dave(message) => self.on_dave(message),
             Message::Resumed => {
                 if self.step(Step::Resumed) {
                     self.counters.resumes += 1;
                     self.announce(true);
+                    self.encrypt(|encryption| encryption.resumed());
                 }
             }
             Message::Speaking(speaking) => {
@@ -273,14 +288,20 @@ impl Call {
                     return;
                 }
                 self.out.event(Event::Speaking { user, ssrc, flags });
-                if let Some(media) = &mut self.media {
-                    for packet in media.map(self.now, ssrc, user) {
+                if let (Some(media), Some(encryption)) = (&mut self.media, &mut self.encryption) {
+                    let now = self.now;
+                    let open = |user, frame: &mut [u8]| encryption.open(now, user, frame);
+                    for packet in media.map(now, ssrc, user, open) {
                         self.out.event(Event::Packet(packet));
                     }
                 }
             }
-            Message::ClientsConnect(clients) => self.out.event(Event::Joined(clients.user_ids)),
+            Message::ClientsConnect(clients) => {
+                self.encrypt(|encryption| encryption.joined(&clients.user_ids));
+                self.out.event(Event::Joined(clients.user_ids));
+            }
             Message::ClientDisconnect(client) => {
+                self.encrypt(|encryption| encryption.left(client.user_id));
                 if let Some(media) = &mut self.media {
                     media.unmap(client.user_id);
                 }
@@ -337,6 +358,8 @@ impl Call {
             Beat::Send => self.push_heartbeat(),
             Beat::Zombie | Beat::Overslept(_) => self.fail(Disconnect::Zombie, Action::Resume),
         }
+        let now = self.now;
+        self.encrypt(|encryption| encryption.handle_timeout(now));
         if let Some(media) = &mut self.media {
             let socket = media.socket();
             match media.due(self.now) {
@@ -512,13 +535,16 @@ impl Machine for Call {
         }
         let mut deadline = soonest(self.phase.deadline(), self.heart.as_ref().map(Heart::deadline));
         deadline = soonest(deadline, self.media.as_ref().and_then(Media::deadline));
+        deadline = soonest(deadline, self.encryption.as_ref().and_then(Encryption::deadline));
         Output::Wait(deadline)
     }
 
     fn handle_datagram(&mut self, now: Timestamp, socket: SocketId, data: &mut [u8]) -> Option<Audio> {
         self.tick(now);
         let media = self.media.as_mut().filter(|media| media.socket() == socket)?;
-        match media.handle_datagram(self.now, data) {
+        let encryption = self.encryption.as_mut()?;
+        let now = self.now;
+        match media.handle_datagram(now, data, |user, frame| encryption.open(now, user, frame)) {
             Received::Nothing => None,
             Received::Discovered(external) => {
                 self.on_discovered(external);

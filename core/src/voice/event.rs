@@ -44,7 +44,7 @@ pub enum Event {
         /// Speaking flags: 1 microphone, 2 soundshare, 4 priority. 0: stopped.
         flags: u32,
     },
-    /// An audio packet that came before its user was known, now that the user is.
+    /// An audio packet that came before its user or the user's key was known, now that they are.
     Packet(Packet),
     /// Users who are in the call.
     Joined(Vec<UserId>),
@@ -71,6 +71,9 @@ pub enum Event {
         /// What it came to.
         statistics: Box<Statistics>,
     },
+    /// Something of the end-to-end encryption.
+    #[cfg(feature = "dave")]
+    Dave(crate::dave::Event),
     /// A message that is not understood arrived and was passed over.
     Unrecognised {
         /// Its opcode.

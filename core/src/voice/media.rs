@@ -15,6 +15,7 @@ use crate::rtp::replay::{Order, ReplayWindow};
 use crate::rtp::transport::{self, OpenError};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::discovery::{Discovery, Due};
+use crate::voice::encryption::Opened;
 use crate::voice::event::Packet;
 use crate::voice::tally::{self, Dropped, Tally};
 
@@ -23,9 +24,10 @@ use crate::voice::tally::{self, Dropped, Tally};
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// SSRCs whose state is kept. The server authenticates each, and a channel holds far fewer speakers.
 const MAX_STREAMS: usize = 1024;
-/// Packets and bytes kept until their user is known: ten seconds of one speaker. At the bound the oldest goes.
-const MAX_PENDING: usize = 512;
-const MAX_PENDING_BYTES: usize = 256 * 1024;
+/// Packets and bytes kept until their user and the user's key are known: three seconds of 25 speakers. At the bound
+/// the oldest goes.
+const MAX_PENDING: usize = 4096;
+const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Stream {
@@ -40,7 +42,8 @@ struct Pending {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
-    opus: Bytes,
+    /// Opus, or what the end-to-end encryption made of it.
+    frame: Vec<u8>,
 }
 
 /// What a datagram turned out to be.
@@ -159,8 +162,13 @@ impl Media {
         }
     }
 
-    /// Takes a datagram, and decrypts it where it lies.
-    pub(crate) fn handle_datagram(&mut self, now: Timestamp, data: &mut [u8]) -> Received {
+    /// Takes a datagram, and decrypts it where it lies; `open` takes off the end-to-end encryption.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        now: Timestamp,
+        data: &mut [u8],
+        open: impl FnOnce(UserId, &mut [u8]) -> Opened,
+    ) -> Received {
         if let Some(discovery) = &self.discovery {
             return match discovery.answer(data) {
                 Ok(external) => {
@@ -230,11 +238,27 @@ impl Media {
         tally.received += 1;
         tally.padding += u64::from(opus.is_empty());
         let (ssrc, sequence, timestamp) = (header.ssrc, header.sequence, header.timestamp);
-        if let Some(user) = stream.user {
-            return Received::Audio(Audio { user, ssrc, sequence, timestamp, opus });
+        let frame = data.get_mut(opus.clone()).unwrap_or_default();
+        // Padding alone holds nothing to open.
+        let opened = match stream.user {
+            Some(_) if frame.is_empty() => Opened::Media(0),
+            Some(user) => open(user, frame),
+            None => Opened::NoKey,
+        };
+        match (opened, stream.user) {
+            (Opened::Media(length), Some(user)) => {
+                let opus = opus.start..opus.start + length;
+                return Received::Audio(Audio { user, ssrc, sequence, timestamp, opus });
+            }
+            (Opened::NoKey, _) => {
+                let frame = frame.to_vec();
+                self.keep(Pending { at: now, ssrc, sequence, timestamp, frame });
+            }
+            (refused, _) => {
+                tally.unopened += 1;
+                self.dropped.count(refused);
+            }
         }
-        let opus = Bytes::copy_from_slice(data.get(opus).unwrap_or_default());
-        self.keep(Pending { at: now, ssrc, sequence, timestamp, opus });
         Received::Nothing
     }
 
@@ -246,17 +270,23 @@ impl Media {
     }
 
     fn keep(&mut self, packet: Pending) {
-        self.pending_bytes += packet.opus.len();
+        self.pending_bytes += packet.frame.len();
         self.pending.push_back(packet);
         while self.pending.len() > MAX_PENDING || self.pending_bytes > MAX_PENDING_BYTES {
             let Some(oldest) = self.pending.pop_front() else { break };
-            self.pending_bytes -= oldest.opus.len();
+            self.pending_bytes -= oldest.frame.len();
             self.dropped.unmapped += 1;
         }
     }
 
     /// Learns whose SSRC this is, and gives back the packets that waited for it, in the order they came.
-    pub(crate) fn map(&mut self, now: Timestamp, ssrc: u32, user: UserId) -> Vec<Packet> {
+    pub(crate) fn map(
+        &mut self,
+        now: Timestamp,
+        ssrc: u32,
+        user: UserId,
+        open: impl FnMut(UserId, &mut [u8]) -> Opened,
+    ) -> Vec<Packet> {
         if !self.streams.contains_key(&ssrc) && self.streams.len() >= MAX_STREAMS {
             return Vec::new();
         }
@@ -265,16 +295,47 @@ impl Media {
             tally::add(&mut self.departed, before, stream.tally);
             *stream = Stream { user: Some(user), ..Stream::default() };
         }
-        let (released, kept): (VecDeque<_>, _) =
-            self.pending.drain(..).partition(|packet: &Pending| packet.ssrc == ssrc);
-        self.pending = kept;
-        released
-            .into_iter()
-            .map(|Pending { at, ssrc, sequence, timestamp, opus }| {
-                self.pending_bytes -= opus.len();
-                Packet { user, ssrc, sequence, timestamp, age: now.since(at), opus }
-            })
-            .collect()
+        self.open_kept(now, open)
+    }
+
+    /// Gives back the kept packets that open by now, in the order they came. Those whose user or key is not known yet
+    /// are kept on.
+    pub(crate) fn open_kept(
+        &mut self,
+        now: Timestamp,
+        mut open: impl FnMut(UserId, &mut [u8]) -> Opened,
+    ) -> Vec<Packet> {
+        let mut packets = Vec::new();
+        for mut pending in core::mem::take(&mut self.pending) {
+            let stream = self.streams.get_mut(&pending.ssrc);
+            let Some((user, stream)) = stream.and_then(|stream| Some((stream.user?, stream))) else {
+                self.pending.push_back(pending);
+                continue;
+            };
+            let empty = pending.frame.is_empty();
+            let opened = if empty { Opened::Media(0) } else { open(user, &mut pending.frame) };
+            if opened == Opened::NoKey {
+                self.pending.push_back(pending);
+                continue;
+            }
+            self.pending_bytes -= pending.frame.len();
+            if let Opened::Media(length) = opened {
+                let Pending { at, ssrc, sequence, timestamp, mut frame } = pending;
+                frame.truncate(length);
+                packets.push(Packet {
+                    user,
+                    ssrc,
+                    sequence,
+                    timestamp,
+                    age: now.since(at),
+                    opus: frame.into(),
+                });
+            } else {
+                stream.tally.unopened += 1;
+                self.dropped.count(opened);
+            }
+        }
+        packets
     }
 
     /// Forgets the SSRCs of a user who left.
@@ -286,6 +347,14 @@ impl Media {
                 tally::add(departed, user, stream.tally);
             }
             !leaves
+        });
+        self.pending.retain(|packet| {
+            let stays = self.streams.contains_key(&packet.ssrc);
+            if !stays {
+                self.pending_bytes -= packet.frame.len();
+                self.dropped.unmapped += 1;
+            }
+            stays
         });
     }
 
@@ -312,6 +381,11 @@ mod tests {
     const SSRC: u32 = 77;
     const USER: UserId = UserId(5);
 
+    /// Not encrypted end to end.
+    fn clear(_: UserId, frame: &mut [u8]) -> Opened {
+        Opened::Media(frame.len())
+    }
+
     fn media() -> (Media, Sealer) {
         let mode = Mode::AeadAes256GcmRtpsize;
         let mut media = Media::new(Scope::new(1).socket(), 1);
@@ -331,27 +405,55 @@ mod tests {
         let now = Timestamp::from_millis(100);
         for sequence in 1..=3 {
             assert_eq!(
-                media.handle_datagram(now, &mut packet(&mut sealer, sequence, b"opus")),
+                media.handle_datagram(now, &mut packet(&mut sealer, sequence, b"opus"), clear),
                 Received::Nothing
             );
         }
-        let waited = media.map(Timestamp::from_millis(250), SSRC, USER);
+        let waited = media.map(Timestamp::from_millis(250), SSRC, USER, clear);
         assert_eq!(waited.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(waited.iter().all(|packet| packet.user == USER && packet.age == Duration::from_millis(150)));
         let mut data = packet(&mut sealer, 4, b"more");
-        let Received::Audio(audio) = media.handle_datagram(now, &mut data) else { panic!("no audio") };
+        let Received::Audio(audio) = media.handle_datagram(now, &mut data, clear) else { panic!("no audio") };
         assert_eq!((audio.user, &data[audio.opus]), (USER, &b"more"[..]));
         assert_eq!(media.tallies()[&USER].received, 4);
         assert_eq!(media.pending_bytes, 0);
     }
 
     #[test]
+    fn packets_wait_for_their_key() {
+        let (mut media, mut sealer) = media();
+        let now = Timestamp::from_millis(100);
+        media.map(now, SSRC, USER, clear);
+        let locked = |_: UserId, _: &mut [u8]| Opened::NoKey;
+        for sequence in 1..=3 {
+            let mut data = packet(&mut sealer, sequence, b"opus and trailer");
+            assert_eq!(media.handle_datagram(now, &mut data, locked), Received::Nothing);
+        }
+        assert_eq!(media.open_kept(now, locked), []);
+        let mut seen = 0;
+        let opened = media.open_kept(Timestamp::from_millis(150), |user, frame| {
+            assert_eq!((user, &*frame), (USER, &b"opus and trailer"[..]));
+            seen += 1;
+            if seen == 2 { Opened::Undecryptable } else { Opened::Media(4) }
+        });
+        assert_eq!(opened.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [1, 3]);
+        assert!(opened.iter().all(|packet| packet.opus == "opus" && packet.age == Duration::from_millis(50)));
+        assert_eq!((media.pending_bytes, media.dropped.undecryptable), (0, 1));
+        let tally = media.tallies()[&USER];
+        assert_eq!((tally.received, tally.unopened), (3, 1));
+        // Whoever leaves takes along what was kept.
+        media.handle_datagram(now, &mut packet(&mut sealer, 4, b"opus"), locked);
+        media.unmap(USER);
+        assert_eq!((media.pending.len(), media.pending_bytes, media.dropped.unmapped), (0, 0, 1));
+    }
+
+    #[test]
     fn the_wait_is_bounded_and_its_losses_are_counted() {
         let (mut media, mut sealer) = media();
         for sequence in 0..2000 {
-            media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, sequence, &[1; 1000]));
+            media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, sequence, &[1; 1000]), clear);
         }
-        let waited = media.map(Timestamp::ZERO, SSRC, USER);
+        let waited = media.map(Timestamp::ZERO, SSRC, USER, clear);
         assert_eq!(waited.len(), MAX_PENDING_BYTES / 1000);
         assert_eq!(waited.last().map(|packet| packet.sequence), Some(1999));
         assert_eq!(media.dropped.unmapped, 2000 - waited.len() as u64);
@@ -360,11 +462,13 @@ mod tests {
     #[test]
     fn each_datagram_is_counted_by_its_cause() {
         let (mut media, mut sealer) = media();
-        media.map(Timestamp::ZERO, SSRC, USER);
+        media.map(Timestamp::ZERO, SSRC, USER, clear);
         let mut audio = 0;
         let mut take = |mut data: Vec<u8>| {
-            audio +=
-                u32::from(matches!(media.handle_datagram(Timestamp::ZERO, &mut data), Received::Audio(_)));
+            audio += u32::from(matches!(
+                media.handle_datagram(Timestamp::ZERO, &mut data, clear),
+                Received::Audio(_)
+            ));
         };
         let first = packet(&mut sealer, 10, b"opus");
         take(first.clone());
@@ -383,7 +487,7 @@ mod tests {
         video[1] = 101;
         take(video);
         assert_eq!(audio, 4);
-        let tally = Tally { received: 4, padding: 1, lost: 1, late: 1, duplicated: 1, stale: 1 };
+        let tally = Tally { received: 4, padding: 1, lost: 1, late: 1, duplicated: 1, stale: 1, unopened: 0 };
         assert_eq!(media.tallies()[&USER], tally);
         let dropped =
             Dropped { foreign: 2, malformed: 1, unauthentic: 1, other_payload: 1, ..Dropped::default() };
@@ -395,8 +499,8 @@ mod tests {
         let (mut media, mut sealer) = media();
         let mut received = 0;
         for user in 1..6000 {
-            media.map(Timestamp::ZERO, SSRC, UserId(user));
-            media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, 1, b"opus"));
+            media.map(Timestamp::ZERO, SSRC, UserId(user), clear);
+            media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, 1, b"opus"), clear);
             received += 1;
         }
         let tallies = media.tallies();
@@ -407,12 +511,12 @@ mod tests {
     #[test]
     fn a_reused_ssrc_starts_afresh() {
         let (mut media, mut sealer) = media();
-        media.map(Timestamp::ZERO, SSRC, USER);
-        media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, 500, b"opus"));
+        media.map(Timestamp::ZERO, SSRC, USER, clear);
+        media.handle_datagram(Timestamp::ZERO, &mut packet(&mut sealer, 500, b"opus"), clear);
         media.unmap(USER);
-        media.map(Timestamp::ZERO, SSRC, UserId(6));
+        media.map(Timestamp::ZERO, SSRC, UserId(6), clear);
         let mut data = packet(&mut sealer, 100, b"opus");
-        assert!(matches!(media.handle_datagram(Timestamp::ZERO, &mut data), Received::Audio(_)));
+        assert!(matches!(media.handle_datagram(Timestamp::ZERO, &mut data, clear), Received::Audio(_)));
         assert_eq!(media.tallies().into_values().map(|tally| tally.received).sum::<u64>(), 2);
     }
 

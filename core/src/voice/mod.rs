@@ -19,15 +19,16 @@
 //! | [`discovery`] | IP discovery |
 //! | `media` | datagrams: keepalive, decryption, whose SSRC |
 //! | [`jitter`] | one speaker's packets in order and in time, for whoever plays them as they come |
+//! | `encryption` | end-to-end encryption, if the feature `dave` is on |
 //! | [`tally`] | what is counted |
 //! | [`call`] | the machine |
 //!
-//! End-to-end encryption (DAVE) will stand between `media` and the user: its opcodes are in the table, and a
-//! call offers version 0.
+//! End-to-end encryption, [`dave`](crate::dave), stands between `media` and the user.
 
 pub mod call;
 pub mod close;
 pub mod discovery;
+mod encryption;
 pub mod event;
 pub mod jitter;
 pub(crate) mod media;

@@ -1,5 +1,15 @@
 //! The messages of the voice gateway that a call without video needs.
 
+#[cfg(feature = "dave")]
+mod dave;
+#[cfg(not(feature = "dave"))]
+mod no_dave;
+
+#[cfg(feature = "dave")]
+pub(crate) use dave::Dave;
+#[cfg(not(feature = "dave"))]
+pub(crate) use no_dave::Dave;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -147,8 +157,15 @@ pub(crate) struct ClientDisconnect {
     pub(crate) user_id: UserId,
 }
 
+/// Op 23 and op 31.
+#[derive(Serialize)]
+pub(crate) struct Transition {
+    pub(crate) transition_id: u16,
+}
+
 /// A message from the voice server.
 pub(crate) enum Message {
+    Dave(Dave),
     ClientDisconnect(ClientDisconnect),
     ClientsConnect(ClientsConnect),
     Heartbeat,
@@ -158,7 +175,7 @@ pub(crate) enum Message {
     Resumed,
     SessionDescription(SessionDescription),
     Speaking(Speaking),
-    /// Not understood, or not for a call of DAVE version 0.
+    /// Not understood, or not for us.
     Other(u64, Bytes),
 }
 
@@ -170,7 +187,9 @@ pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError>
             return Ok(match data.as_ref() {
                 [s0, s1, op, ..] => {
                     let seq = u16::from_be_bytes([*s0, *s1]);
-                    (Some(seq.into()), Message::Other((*op).into(), data.slice(3..)))
+                    let payload = data.slice(3..);
+                    let message = Dave::from_binary(OpCode::from_number((*op).into()), &payload);
+                    (Some(seq.into()), message.map_or(Message::Other((*op).into(), payload), Message::Dave))
                 }
                 _ => (None, Message::Other(u64::MAX, data.clone())),
             });
@@ -203,7 +222,10 @@ pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError>
         | OpCode::MlsAnnounceCommitTransition
         | OpCode::MlsWelcome
         | OpCode::MlsInvalidCommitWelcome
-        | OpCode::Unknown(_) => Message::Other(envelope.op, envelope.data),
+        | OpCode::Unknown(_) => match Dave::from_json(&envelope)? {
+            Some(message) => Message::Dave(message),
+            None => Message::Other(envelope.op, envelope.data),
+        },
     };
     Ok((envelope.seq, message))
 }

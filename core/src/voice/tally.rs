@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use core::ops::AddAssign;
 
 use crate::id::UserId;
+use crate::voice::encryption::Opened;
 
 /// Speakers who are counted apart. A server that names ever new users for one SSRC cannot make us remember more.
 const MAX_SPEAKERS: usize = 4096;
@@ -35,6 +36,9 @@ pub struct Tally {
     pub duplicated: u64,
     /// Packets dropped because they came more than 127 numbers late.
     pub stale: u64,
+    /// Packets among the received whose sound the end-to-end encryption did not give:
+    /// [`Dropped`] has the causes.
+    pub unopened: u64,
 }
 
 impl AddAssign for Tally {
@@ -45,6 +49,7 @@ impl AddAssign for Tally {
         self.late += other.late;
         self.duplicated += other.duplicated;
         self.stale += other.stale;
+        self.unopened += other.unopened;
     }
 }
 
@@ -64,8 +69,26 @@ pub struct Dropped {
     pub early: u64,
     /// Discovery answers that were not the one awaited.
     pub discovery: u64,
-    /// Given up before their user became known, or of one SSRC too many.
+    /// Given up before their user or the user's key became known, or of one SSRC too many.
     pub unmapped: u64,
+    /// Not encrypted end to end, though the call is.
+    pub unencrypted: u64,
+    /// Encrypted end to end, and opened before.
+    pub replayed: u64,
+    /// Encrypted end to end under a key that we never had or have no more, forged, or damaged.
+    pub undecryptable: u64,
+}
+
+impl Dropped {
+    /// Counts a frame that was not opened.
+    pub(crate) const fn count(&mut self, refused: Opened) {
+        match refused {
+            Opened::Media(_) | Opened::NoKey => {}
+            Opened::Unencrypted => self.unencrypted += 1,
+            Opened::Replayed => self.replayed += 1,
+            Opened::Undecryptable => self.undecryptable += 1,
+        }
+    }
 }
 
 impl AddAssign for Dropped {
@@ -77,5 +100,8 @@ impl AddAssign for Dropped {
         self.early += other.early;
         self.discovery += other.discovery;
         self.unmapped += other.unmapped;
+        self.unencrypted += other.unencrypted;
+        self.replayed += other.replayed;
+        self.undecryptable += other.undecryptable;
     }
 }

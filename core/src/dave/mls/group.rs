@@ -88,6 +88,11 @@ impl Membership {
         matches!(self.state, State::Established(_))
     }
 
+    /// Whether a commit of ours may still be chosen.
+    pub(crate) const fn has_commit(&self) -> bool {
+        self.commit.is_some()
+    }
+
     fn group(&self) -> Option<&MlsGroup> {
         match &self.state {
             State::None => None,

@@ -7,6 +7,7 @@ use crate::envelope;
 use crate::heart::Heart;
 use crate::machine::Output;
 use crate::rtp::aead::{Cipher, Mode};
+use crate::voice::encryption::Encryption;
 use crate::voice::event::{Ended, Event};
 use crate::voice::media::Media;
 use crate::voice::opcode::OpCode;
@@ -34,8 +35,8 @@ impl Call {
             }
             Phase::Opening { resume: false, .. } => {
                 let user_id = self.config.user;
-                let identify =
-                    Identify { server_id, user_id, session_id, token, max_dave_protocol_version: 0 };
+                let max_dave_protocol_version = Encryption::offer(self.config.dave_version);
+                let identify = Identify { server_id, user_id, session_id, token, max_dave_protocol_version };
                 let message = envelope::encode(OpCode::Identify.number(), &identify);
                 self.counters.identifies += 1;
                 self.step(Step::Opened(until));
@@ -78,7 +79,7 @@ impl Call {
             self.end(Ended::NoMode { offered: [description.mode.clone()].into() });
             return;
         };
-        if description.dave_protocol_version > 0 {
+        if description.dave_protocol_version > Encryption::offer(self.config.dave_version) {
             self.end(Ended::Dave { version: description.dave_protocol_version });
             return;
         }
@@ -95,6 +96,8 @@ impl Call {
             // An op 5 with our SSRC must come before any audio of ours, and some servers send none before it.
             self.send(OpCode::Speaking, &SpeakingOut { speaking: 0, delay: 0, ssrc });
             self.announce(false);
+            let (now, version) = (self.now, description.dave_protocol_version);
+            self.encrypt(|encryption| encryption.described(now, version));
         }
     }
 

@@ -1,0 +1,65 @@
+//! What a call does for its end-to-end encryption.
+
+use alloc::vec::Vec;
+
+use super::Call;
+use crate::machine::{Frame, Output};
+use crate::voice::encryption::{Encryption, Wish};
+use crate::voice::event::Event;
+use crate::voice::opcode::OpCode;
+use crate::voice::payload::{Dave, Transition};
+
+impl Call {
+    /// The end-to-end encryption of the voice session: its members, privacy code and keys. `None` before a voice
+    /// server was reached.
+    #[cfg(feature = "dave")]
+    #[must_use]
+    pub fn dave(&self) -> Option<&crate::dave::Session> {
+        self.encryption.as_ref().map(Encryption::session)
+    }
+
+    /// A new voice session begins.
+    pub(super) fn begin_encryption(&mut self) {
+        let (user, channel, backend) = (self.config.user, self.config.channel, self.config.backend);
+        self.encryption = Some(Encryption::new(user, channel, backend, &mut self.entropy));
+    }
+
+    pub(super) fn on_dave(&mut self, message: Dave) {
+        let now = self.now;
+        self.encrypt(|encryption| encryption.handle(now, message));
+    }
+
+    /// Lets the encryption act, and does what it wants.
+    pub(super) fn encrypt(&mut self, act: impl FnOnce(&mut Encryption)) {
+        if let Some(encryption) = &mut self.encryption {
+            act(encryption);
+        }
+        while let Some(wish) = self.encryption.as_mut().and_then(|encryption| encryption.poll()) {
+            match wish {
+                Wish::Transition(op, transition_id) => self.send(op, &Transition { transition_id }),
+                Wish::Binary(op, payload) => self.send_binary(op, &payload),
+                Wish::TryAgain => self.open_kept(),
+                Wish::Tell(event) => self.out.event(*event),
+            }
+        }
+    }
+
+    fn send_binary(&mut self, op: OpCode, payload: &[u8]) {
+        let Ok(op) = u8::try_from(op.number()) else { return };
+        if let Some(socket) = self.phase.socket() {
+            let mut message = Vec::with_capacity(1 + payload.len());
+            message.push(op);
+            message.extend_from_slice(payload);
+            self.out.push(Output::SendFrame(socket, Frame::Binary(message.into())));
+        }
+    }
+
+    /// Tells what was kept until there was a key.
+    fn open_kept(&mut self) {
+        let (Some(media), Some(encryption)) = (&mut self.media, &mut self.encryption) else { return };
+        let now = self.now;
+        for packet in media.open_kept(now, |user, frame| encryption.open(now, user, frame)) {
+            self.out.event(Event::Packet(packet));
+        }
+    }
+}
