@@ -47,6 +47,8 @@ pub struct Config {
     pub modes: Vec<Mode>,
     /// Who computes the encryption.
     pub backend: Backend,
+    /// The newest version of end-to-end encryption to offer: see [`voice::Config::dave_version`].
+    pub dave_version: u16,
 }
 
 impl Config {
@@ -62,6 +64,7 @@ impl Config {
             state: None,
             modes: Mode::ALL.into(),
             backend: Backend::default(),
+            dave_version: voice::Config::DAVE_VERSION,
         }
     }
 }
@@ -94,6 +97,7 @@ impl Room {
 pub struct Client {
     modes: Vec<Mode>,
     backend: Backend,
+    dave_version: u16,
     attempts: Option<u32>,
     entropy: Entropy,
     now: Timestamp,
@@ -119,7 +123,17 @@ impl Client {
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut entropy = Entropy::new(seed);
-        let Config { mut gateway, api_base, shards, identifies, reserve, state, modes, backend } = config;
+        let Config {
+            mut gateway,
+            api_base,
+            shards,
+            identifies,
+            reserve,
+            state,
+            modes,
+            backend,
+            dave_version,
+        } = config;
         gateway.interest = with_voice(gateway.interest);
         let attempts = gateway.attempts;
         let config = cluster::Config { gateway, api_base, shards, identifies, reserve, state };
@@ -127,6 +141,7 @@ impl Client {
             cluster: Cluster::new(config, entropy.bytes()),
             modes,
             backend,
+            dave_version,
             attempts,
             entropy,
             now: Timestamp::ZERO,
@@ -198,6 +213,7 @@ impl Client {
         let config = voice::Config {
             modes: self.modes.clone(),
             backend: self.backend,
+            dave_version: self.dave_version,
             attempts: self.attempts,
             ..voice::Config::new(guild, channel, user)
         };

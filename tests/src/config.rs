@@ -78,8 +78,11 @@ pub struct Config {
     /// The encryption modes that Ready offers, in this order. Of all that may stand here, only the two
     /// `rtpsize` modes work.
     pub modes: Vec<String>,
-    /// Whether clients without end-to-end encryption are sent away with close code 4017, as Discord does
-    /// since 2026.
+    /// Whether calls are encrypted end to end (DAVE, version 1) for clients that offer it. Those that do not, and all
+    /// clients where this is off, get version 0.
+    pub dave: bool,
+    /// Whether clients that do not offer end-to-end encryption are sent away with close code 4017, as Discord does
+    /// since March 2026.
     pub dave_required: bool,
     /// The number of the first numbered message of a voice session. The count wraps behind 65,535.
     pub voice_first_seq: u16,
@@ -143,6 +146,7 @@ impl Config {
             disallowed_intents: 0,
             chatter: None,
             modes: vec!["aead_aes256_gcm_rtpsize".into(), "aead_xchacha20_poly1305_rtpsize".into()],
+            dave: true,
             dave_required: false,
             voice_first_seq: 0,
             voice_order: VoiceOrder::StateFirst,

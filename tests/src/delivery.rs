@@ -62,8 +62,12 @@ pub struct Delivery {
     leaves: Vec<Option<UserId>>,
     /// In the call, and not in the group: with a key package once that came.
     pending: BTreeMap<UserId, Option<Vec<u8>>>,
+    /// The newest key package of each member.
+    newest: BTreeMap<UserId, Vec<u8>>,
     /// Proposals of this epoch.
     proposals: Vec<([u8; 32], UserId, Proposal)>,
+    /// Proposals to add somebody who is not in the call.
+    strange: Vec<[u8; 32]>,
     /// Members to be removed as soon as the proposals under way are committed.
     removals: BTreeSet<UserId>,
     transitions: u16,
@@ -86,7 +90,9 @@ impl Delivery {
             epoch: 0,
             leaves: Vec::new(),
             pending: BTreeMap::new(),
+            newest: BTreeMap::new(),
             proposals: Vec::new(),
+            strange: Vec::new(),
             removals: BTreeSet::new(),
             transitions: 0,
             unready: BTreeMap::new(),
@@ -144,6 +150,7 @@ impl Delivery {
             unready.remove(&user);
         }
         self.pending.remove(&user);
+        self.newest.remove(&user);
         self.revoke(user);
         if self.leaves.contains(&Some(user)) {
             if self.members().count() == 1 {
@@ -156,8 +163,23 @@ impl Delivery {
         self.execute_ready();
     }
 
-    /// Op 26: a member's key package.
+    /// Op 26: a member's key package. One that came already changes nothing: each serves once (RFC 9420, section 10), so
+    /// it was sent again for fear that it was lost.
     pub fn key_package(&mut self, user: UserId, key_package: &[u8]) {
+        match wire::key_package(key_package) {
+            None => return self.reject(user, "its key package cannot be read, or is not bare"),
+            Some(read) if read.identity != user.0.to_be_bytes() => {
+                return self.reject(user, "its key package is of somebody else");
+            }
+            Some(read) if read.lifetime != (0, u64::MAX) => {
+                return self.reject(user, "its key package does not live from 0 to the end of time");
+            }
+            Some(_) => {}
+        }
+        if self.newest.get(&user).is_some_and(|newest| newest == key_package) {
+            return;
+        }
+        self.newest.insert(user, key_package.to_vec());
         if self.leaves.contains(&Some(user)) && !self.removals.contains(&user) {
             // It gave up the group, or is the only one in a new one.
             if self.members().count() == 1 {
@@ -188,6 +210,9 @@ impl Delivery {
         let Some(references) = commit.proposals else {
             return self.reject(user, "its commit carries a proposal by value");
         };
+        if references.iter().any(|reference| self.strange.contains(reference)) {
+            return self.reject(user, "its commit adds somebody of whom it was not told");
+        }
         if references.is_empty() {
             return self.reject(user, "its commit names no proposal");
         }
@@ -277,6 +302,10 @@ impl Delivery {
 
     /// Op 23: a member is ready for a transition.
     pub fn ready(&mut self, user: UserId, transition: u16) {
+        // Ids count upwards, and wrap.
+        if transition == 0 || transition.wrapping_sub(self.transitions).wrapping_sub(1) < 1 << 15 {
+            return self.reject(user, "it was ready for a transition that nobody prepares");
+        }
         // One that is not there was executed already, or is void since a new group began.
         let is_late = self.unready.get_mut(&transition).is_some_and(|unready| !unready.remove(&user));
         if is_late {
@@ -335,6 +364,14 @@ impl Delivery {
         for user in everyone {
             self.out.push_back((user, Message::PrepareEpoch { version: 1, epoch: 1 }));
         }
+    }
+
+    /// Proposes to one member somebody who is not in the call, as no honest server does: nothing comes of it.
+    pub fn propose_stranger(&mut self, user: UserId, key_package: &[u8]) {
+        let proposal = Proposal::Add(key_package.to_vec());
+        let (_, reference) = self.sign(&proposal);
+        self.strange.push(reference);
+        self.propose_to(&[user], &proposal);
     }
 
     fn everyone(&self) -> BTreeSet<UserId> {
@@ -438,5 +475,73 @@ impl Delivery {
         for user in self.everyone() {
             self.out.push_back((user, Message::ExecuteTransition(transition)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sanscord::dave::{Output, Session};
+    use sanscord::entropy::Entropy;
+    use sanscord::rtp::aead::Backend;
+    use sanscord::time::Timestamp;
+
+    use super::*;
+
+    const USER: UserId = UserId(0x0102_0304_0506_0708);
+    const OTHER: UserId = UserId(9);
+
+    fn key_package() -> Vec<u8> {
+        let mut session = Session::new(USER, ChannelId(1), Backend::default(), Entropy::new([1; 32]));
+        session.handle_description(Timestamp::ZERO, 1);
+        match session.poll_output() {
+            Some(Output::KeyPackage(payload)) => payload.to_vec(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+        let at = bytes.windows(old.len()).position(|window| window == old).expect("it is there");
+        [&bytes[..at], new, &bytes[at + old.len()..]].concat()
+    }
+
+    #[test]
+    fn key_packages_are_looked_at() {
+        let good = key_package();
+        let lifetime = [[0; 8], [0xFF; 8]].concat();
+        let wrong = [
+            good[..good.len() - 1].to_vec(),
+            [&good[..], &[0]].concat(),
+            [&[0, 1, 0, 5][..], &good].concat(),
+            replaced(&good, &USER.0.to_be_bytes(), &OTHER.0.to_be_bytes()),
+            replaced(&good, &lifetime, &[[0; 8], [0x0F; 8]].concat()),
+        ];
+        let mut delivery = Delivery::new(ChannelId(1), [7; 32]);
+        delivery.connect(OTHER);
+        delivery.connect(USER);
+        while delivery.next_message().is_some() {}
+        for (count, wrong) in wrong.iter().enumerate() {
+            delivery.key_package(USER, wrong);
+            assert_eq!(delivery.rejected().len(), count + 1);
+        }
+        assert_eq!(delivery.next_message(), None);
+        // The same once more changes nothing.
+        for _ in 0..2 {
+            delivery.key_package(USER, &good);
+        }
+        assert!(matches!(delivery.next_message(), Some((OTHER, Message::Proposals(_)))));
+        assert_eq!(delivery.next_message(), None);
+        assert_eq!(delivery.rejected().len(), wrong.len());
+    }
+
+    #[test]
+    fn only_what_is_prepared_can_be_ready() {
+        let mut delivery = Delivery::new(ChannelId(1), [7; 32]);
+        delivery.connect(USER);
+        let transition = delivery.prepare_version(0);
+        for (id, rejected) in [(0, 1), (transition + 1, 2), (u16::MAX, 2), (transition, 2)] {
+            delivery.ready(USER, id);
+            assert_eq!(delivery.rejected().len(), rejected, "{id}");
+        }
+        assert_eq!(delivery.unready().count(), 0);
     }
 }

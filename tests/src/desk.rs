@@ -95,7 +95,9 @@ pub struct MediaCounts {
     pub duplicated: u64,
     /// Packets that were delivered late.
     pub delayed: u64,
-    /// Packets that were spoken while nobody listened.
+    /// Packets that were sent once or twice, sealed end to end under keys that the client does not have.
+    pub unreadable: u64,
+    /// Packets that were spoken while nobody listened, or that could not be sealed end to end yet.
     pub unheard: u64,
 }
 

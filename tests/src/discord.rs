@@ -10,7 +10,7 @@
 //! | gateway | JSON, both stream compressions and compressed payloads; Identify with shards, concurrency keys and the daily budget; Resume with its replay; heartbeats; ops 3, 4, 8, 31 and 43 with their limits | ETF, intents as a filter of events except for voice states |
 //! | guilds | as many as wanted, divided among the shards; a text channel each, made up members, and somebody who writes numbered messages | roles, permissions, threads; voice channels in any but the main guild |
 //! | REST | `/gateway/bot`, the bot, guilds and channels to read, messages to post, rate limits | everything else |
-//! | voice | both `rtpsize` modes, IP discovery, resume, speakers over UDP | end-to-end encryption, video |
+//! | voice | both `rtpsize` modes, IP discovery, resume, speakers over UDP, end-to-end encryption | video |
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -257,6 +257,7 @@ impl Discord {
         let desk = &mut self.desk;
         match action {
             Action::Arrive(user) => self.set_present(user, true),
+            Action::BeginGroup => self.voice.begin_group(desk),
             Action::CloseGateway(code) => self.gateway.close(desk, code),
             Action::CloseShard(number, code) => self.gateway.close_shard(desk, number, code),
             Action::CloseVoice(code) => self.voice.close(desk, code),
@@ -264,6 +265,7 @@ impl Discord {
             Action::CutGateway => self.gateway.cut(desk),
             Action::CutVoice => self.voice.cut(desk),
             Action::Dispatch(name, d) => self.gateway.announce(desk, &name, &d),
+            Action::EndEncryption => self.voice.end_encryption(desk),
             Action::EndpointNull => {
                 self.server_update(None);
                 self.voice.end(&mut self.desk, None);
@@ -283,6 +285,7 @@ impl Discord {
                     self.admit();
                 }
             }
+            Action::ProposeStranger => self.voice.propose_stranger(desk),
             Action::RequestHeartbeat => {
                 self.gateway.request_heartbeats(desk);
                 self.voice.request_heartbeats(desk);

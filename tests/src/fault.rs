@@ -18,6 +18,8 @@ pub struct Faults {
     pub gateway: VecDeque<(GatewayStep, End)>,
     /// Ends of voice connections, likewise.
     pub voice: VecDeque<(VoiceStep, End)>,
+    /// What of the group of an encrypted call is spoilt: each when its message is next due to the client.
+    pub dave: VecDeque<DaveFault>,
     /// How the next IP discovery requests are answered.
     pub discovery: VecDeque<DiscoveryFault>,
     /// How the next REST requests are answered.
@@ -74,6 +76,16 @@ pub enum VoiceStep {
     Live,
     /// A Resume arrived: Resumed is due.
     Resumed,
+}
+
+/// A message about the group of an encrypted call that the client cannot use. The other members get it as it should be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DaveFault {
+    /// The commit in op 29 has a flipped bit.
+    Commit,
+    /// The welcome in op 30 has a flipped bit.
+    Welcome,
 }
 
 /// A wrong answer to IP discovery.
@@ -179,6 +191,7 @@ pub enum VoiceOrder {
 #[expect(missing_docs, reason = "the methods of these names say it")]
 pub enum Action {
     Arrive(UserId),
+    BeginGroup,
     CloseGateway(u16),
     CloseShard(u32, u16),
     CloseVoice(u16),
@@ -186,6 +199,7 @@ pub enum Action {
     CutGateway,
     CutVoice,
     Dispatch(String, serde_json::Value),
+    EndEncryption,
     EndpointNull,
     Freeze(bool),
     GatewayOp7,
@@ -193,6 +207,7 @@ pub enum Action {
     Invalidate { resumable: bool },
     Kick(UserId),
     MoveBot(ChannelId),
+    ProposeStranger,
     RequestHeartbeat,
     Restart,
     SilenceAcks(bool),

@@ -115,7 +115,9 @@ pub enum Fate {
     Duplicated,
     /// Sent so much later.
     Delayed(Duration),
-    /// Nobody was in the channel to hear it.
+    /// Sent, sealed end to end under a key that the client does not have.
+    Unreadable,
+    /// Never sent: nobody was in the channel to hear it, or it could not be sealed end to end yet.
     Unheard,
 }
 

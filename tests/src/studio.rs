@@ -72,8 +72,10 @@ impl Studio {
         if let Some(session) = voice.session.as_mut().filter(|s| s.grant.channel == talker.speaker.channel) {
             if present {
                 introduce(desk, session, &[user]);
+                session.admit(desk, user);
             } else {
                 session.send(desk, 13, &json!({ "user_id": user }));
+                session.dismiss(desk, user);
             }
         }
         true
@@ -88,6 +90,7 @@ impl Studio {
         if !users.is_empty() {
             introduce(desk, session, &users);
         }
+        session.open_group(desk, &users);
     }
 
     /// A voice session is live. With the first the speakers begin; later ones are told at once who speaks
@@ -207,14 +210,19 @@ fn deliver(
         Fate::Delivered
     };
     let listening = voice.session.as_mut().filter(|session| hears(session, talker) && session.keys.is_some());
-    let fate = if let Some(session) = listening {
+    // Without a key nothing is said: a member of the group does not speak in the clear.
+    let spoken = listening.and_then(|session| {
+        let (packet, is_readable) = session.seal(talker.speaker.user, packet)?;
+        Some((session, packet, is_readable))
+    });
+    let fate = if let Some((session, packet, is_readable)) = spoken {
         if talker.speaker.announce == Announce::Before {
             announce(desk, session, talker);
         }
         if let Some((to, seal)) = path(session) {
             talker.packets = talker.packets.wrapping_add(1);
             talker.octets = talker.octets.wrapping_add(packet.payload.len() as u32);
-            let data = seal.rtp(packet);
+            let data = seal.rtp(&packet);
             match fate {
                 Fate::Delivered => desk.datagram(to, data.clone()),
                 Fate::Duplicated => {
@@ -222,7 +230,7 @@ fn deliver(
                     desk.datagram_later(delay, to, data.clone());
                 }
                 Fate::Delayed(delay) => desk.datagram_later(delay, to, data.clone()),
-                Fate::Lost | Fate::Unheard => {}
+                Fate::Lost | Fate::Unreadable | Fate::Unheard => {}
             }
             // Only what the client got before is a replay, when it is sent again.
             if fate != Fate::Lost && !matches!(fate, Fate::Delayed(_)) {
@@ -242,13 +250,14 @@ fn deliver(
         if matches!(talker.speaker.announce, Announce::AfterPackets(count) if talker.heard >= count) {
             announce(desk, session, talker);
         }
-        fate
+        if is_readable || fate == Fate::Lost { fate } else { Fate::Unreadable }
     } else {
         Fate::Unheard
     };
     let counts = desk.report.media.entry(talker.speaker.user).or_default();
     match fate {
         Fate::Lost => counts.lost += 1,
+        Fate::Unreadable => counts.unreadable += 1,
         Fate::Unheard => counts.unheard += 1,
         Fate::Delivered => counts.delivered += 1,
         Fate::Duplicated => {

@@ -69,6 +69,8 @@ pub enum Rule {
     Media,
     /// No nonce serves twice under one key.
     Nonce,
+    /// Members of an encrypted call do their part in its group, and say nothing in the clear.
+    Dave,
 }
 
 impl Rule {
@@ -101,6 +103,9 @@ impl Rule {
             Self::Media => "Discord docs: Voice Connections, Voice Packet Structure; RFC 3550, section 5.1",
             Self::Nonce => {
                 "Discord docs: Voice Connections, Transport Encryption Modes; RFC 5116, section 3.1"
+            }
+            Self::Dave => {
+                "dave-protocol: Protocol Transitions, Delivery Service and Voice Gateway, Frame format"
             }
         }
     }

@@ -1,6 +1,8 @@
 //! A voice server: its gateway, version 8, and its UDP port.
 
+mod dave;
 mod discovery;
+pub(crate) mod encryption;
 mod handshake;
 mod session;
 
@@ -20,6 +22,7 @@ use crate::rtp::{Malformed, is_rtcp};
 use crate::server::{ConnectionId, Service};
 use crate::target;
 use crate::violation::Rule;
+use encryption::Encryption;
 
 pub(crate) use session::{Grant, Session};
 
@@ -151,7 +154,9 @@ impl Voice {
     pub(crate) fn deadline(&self, desk: &Desk) -> Option<Timestamp> {
         let pulses = self.links.values().filter_map(|l| soonest(Some(l.pulse.deadline()), l.leaves_at)).min();
         let session = self.session.as_ref().and_then(|session| {
-            soonest(session.expires, session.keepalive_deadline(KEEPALIVE + desk.config.tolerance))
+            let keepalive = session.keepalive_deadline(KEEPALIVE + desk.config.tolerance);
+            let transition = session.encryption.as_ref().and_then(Encryption::deadline);
+            soonest(soonest(session.expires, keepalive), transition)
         });
         soonest(pulses, session)
     }
@@ -175,6 +180,7 @@ impl Voice {
             );
             self.fail(desk, connection, 4009);
         }
+        self.execute_overdue(desk);
         let Some(session) = &mut self.session else { return };
         if session.keepalive_deadline(KEEPALIVE + desk.config.tolerance).is_some_and(|at| at <= desk.now) {
             session.lapsed = true;
@@ -236,7 +242,7 @@ impl Voice {
         }
         let parsed = match frame {
             Frame::Text(text) => serde_json::from_slice::<Value>(text).ok(),
-            Frame::Binary(_) => None,
+            Frame::Binary(data) => return self.on_binary(desk, connection, data),
         };
         let Some((op, d)) = parsed.as_ref().and_then(|v| Some((v.get("op")?.as_u64()?, v.get("d")?))) else {
             desk.violation(Rule::Payload, "a voice message is not JSON text with op and d");
@@ -252,7 +258,8 @@ impl Voice {
             }
             1 => self.on_select_protocol(desk, connection, d),
             5 => self.on_speaking(desk, d),
-            12 | 14 | 15 | 16 | 23 | 31 | 32 => {}
+            23 | 31 => self.on_transition(desk, connection, op, d),
+            12 | 14 | 15 | 16 | 32 => {}
             _ => {
                 desk.violation(Rule::Order, format!("voice op {op} is not a client's"));
                 self.fail(desk, connection, 4001);
@@ -281,7 +288,15 @@ impl Voice {
             desk.violation(Rule::Speaking, "media came before a Speaking message");
         }
         match session.check_media(data) {
-            Ok(()) => desk.report.client_packets += 1,
+            Ok(frame) => {
+                desk.report.client_packets += 1;
+                if let Some(encryption) = &mut session.encryption
+                    && !frame.is_empty()
+                    && let Err(error) = encryption.open(desk.now, &frame)
+                {
+                    desk.violation(Rule::Dave, format!("nobody can open what it says: {error}"));
+                }
+            }
             Err((rule, Malformed(what))) => {
                 let kind = if is_rtcp(data) { "RTCP" } else { "RTP" };
                 desk.violation(rule, format!("an {kind} packet is wrong: {what}"));

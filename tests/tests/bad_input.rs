@@ -238,7 +238,7 @@ fn nonsense() -> Vec<Frame> {
 }
 
 /// The rules that a client cannot keep because it never saw what was sent.
-const LOST: [Rule; 3] = [Rule::Acknowledgement, Rule::Heartbeat, Rule::Keepalive];
+const LOST: [Rule; 4] = [Rule::Acknowledgement, Rule::Dave, Rule::Heartbeat, Rule::Keepalive];
 
 #[test]
 fn nonsense_in_place_of_any_frame() {
@@ -309,9 +309,13 @@ fn encryption_that_we_do_not_have() {
     world.expect("the end of the call", has_left, Duration::from_secs(10));
     assert_said(&world, &["no usable encryption mode", "xsalsa20_poly1305, xsalsa20_poly1305_lite"]);
     end(world);
-    let mut world = join(Config { dave_required: true, ..peace() }, for_ever);
+    let required = Config { dave_required: true, ..peace() };
+    let mut world = join(required.clone(), |client| client.dave_version = 0);
     world.expect("the end of the call", has_left, Duration::from_secs(10));
     assert_said(&world, &["4017", "takes only clients that speak DAVE"]);
+    end(world);
+    let mut world = join(required, for_ever);
+    world.expect("the call", is_live, Duration::from_secs(5));
     end(world);
 }
 

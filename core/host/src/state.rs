@@ -176,7 +176,7 @@ mod tests {
     fn state() -> State {
         let mut state = State::default();
         state.shards = 2;
-        let session = Session { id: SECRET.into(), resume_url: None, seq: 17, delivered: 18 };
+        let session = Session { id: SECRET.into(), resume_url: None, seq: 17, delivered: 18, user: None };
         state.sessions.push(SavedSession { shard: ShardId { number: 1, count: 2 }, session });
         state
     }

@@ -96,7 +96,8 @@ mod tests {
         assert_eq!(displayable(&[255; 8], 8, 8).as_deref(), Some("09551615"));
         assert_eq!(displayable(&[7], 1, 1).as_deref(), Some("7"));
         assert_eq!(displayable(&[], 0, 5).as_deref(), Some(""));
-        for (data, digits, group) in [(&[0; 4][..], 5, 5), (&[0; 9], 9, 9), (&[0; 9], 7, 5), (&[0; 9], 5, 0)]
+        for (data, digits, group) in
+            [(&[0; 4][..], 5, 5), (&[0; 9], 9, 9), (&[0; 9], 7, 5), (&[0; 9], 5, 0), (&[0; 9], 0, 0)]
         {
             assert_eq!(displayable(data, digits, group), None);
         }

@@ -326,11 +326,17 @@ mod tests {
     #[test]
     fn unwritable_ranges_are_refused() {
         let reversed = Range { start: 3, end: 2 };
-        let many: Vec<_> = (0..122).map(|n| n..n).collect();
+        let many = Vec::from_iter(iter::repeat_n(0..0, 122));
         for bad in [&[0..2, 2..11][..], &[4..6, 5..7], &[4..6, 0..1], &[reversed], &many] {
             let mut out = Vec::new();
             assert_eq!(write_trailer(10, 1, [0; TAG], bad, &mut out), Err(FrameError::Ranges));
             assert!(out.is_empty());
+        }
+        // 253 bytes besides the nonce.
+        for (nonce, size) in
+            [(0x7F, Ok(254)), (0x80, Ok(255)), (0x3FFF, Ok(255)), (0x4000, Err(FrameError::Ranges))]
+        {
+            assert_eq!(trailer_len(10, nonce, &many[1..]), size, "{nonce:x}");
         }
     }
 

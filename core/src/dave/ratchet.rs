@@ -278,12 +278,15 @@ impl KeyRing {
         let oldest = self.ratchet.generation();
         let generation = wrapped(oldest, bits);
         let in_reach = generation <= self.newest.saturating_add(MAX_GAP);
-        if generation == 0 || in_reach && u64::from(generation) <= self.reachable(now) {
+        if in_reach && u64::from(generation) <= self.reachable(now) {
             return Ok(generation);
         }
-        // The bits mean this generation or the one of 256 before. Say what is the smaller step.
+        // The bits mean this generation or the one of 256 before. Say what is the smaller step. If time stepped back, even
+        // one that opened before may be out of reach.
         match generation.checked_sub(256) {
-            Some(before) if oldest - before <= generation - self.newest => Err(KeyError::Expired),
+            Some(before) if oldest - before <= generation.saturating_sub(self.newest) => {
+                Err(KeyError::Expired)
+            }
             _ => Err(KeyError::TooFarAhead),
         }
     }
@@ -432,11 +435,45 @@ mod tests {
         assert_eq!(open(&mut ring, seconds(FIRST), 1, 0), Ok(()));
         assert_eq!(open(&mut ring, seconds(FIRST), 2, 0), Err(KeyError::TooFarAhead));
         assert_eq!(ring.newest(), 1);
+        let mut later = KeyRing::new(seconds(5), Backend::default(), &BASE);
+        assert_eq!(open(&mut later, seconds(FIRST + 4), 1, 0), Err(KeyError::TooFarAhead));
+        assert_eq!(open(&mut later, seconds(FIRST + 5), 1, 0), Ok(()));
+    }
+
+    #[test]
+    fn what_is_refused_is_old_or_new_by_the_smaller_step() {
+        // At this time a sender can have reached generation 254.
+        let now = seconds(254 * FIRST);
+        for (oldest, newest, bits, error) in [
+            (5, 250, 0, KeyError::Expired),
+            (5, 251, 0, KeyError::Expired),
+            (5, 252, 0, KeyError::TooFarAhead),
+            (5, 252, 1, KeyError::Expired),
+        ] {
+            let mut ring = ring();
+            assert_eq!(open(&mut ring, now, oldest, 0), Ok(()));
+            ring.expire(now + EXPIRY);
+            assert_eq!((ring.ratchet.generation(), open(&mut ring, now, newest, 0)), (oldest, Ok(())));
+            assert_eq!(open(&mut ring, now, bits, 0), Err(error), "{oldest} {newest} {bits}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_makes_no_generation_reachable() {
+        let mut ring = ring();
+        let now = seconds(301 * FIRST);
+        assert_eq!(open(&mut ring, now, 200, 0), Ok(()));
+        assert_eq!(open(&mut ring, now + EXPIRY, 300, 0), Ok(()));
+        for (generation, error) in [(256, KeyError::TooFarAhead), (199, KeyError::Expired)] {
+            assert_eq!(open(&mut ring, seconds(0), generation, 0), Err(error), "{generation}");
+        }
+        assert_eq!(open(&mut ring, now, 300, 1), Ok(()));
     }
 
     #[test]
     fn a_generation_ends_ten_seconds_after_a_newer_one_opened() {
         let mut ring = ring();
+        assert_eq!((open(&mut ring, seconds(0), 0, 1), ring.deadline()), (Ok(()), None));
         assert_eq!(open(&mut ring, seconds(FIRST), 1, 0), Ok(()));
         assert_eq!(ring.deadline(), Some(seconds(FIRST + 10)));
         let just_before = Timestamp::from_millis(1000 * (FIRST + 10) - 1);
@@ -446,6 +483,7 @@ mod tests {
         assert!(ring.ciphers.iter().all(|&(of, _)| of == 1));
         assert_eq!(ring.deadline(), None);
         assert_eq!(open(&mut ring, seconds(FIRST + 10), 1, 1), Ok(()));
+        assert_eq!(ring.deadline(), None);
     }
 
     #[test]
@@ -457,6 +495,21 @@ mod tests {
             assert_eq!(open(&mut ring, now, generation, 0), Ok(()));
         }
         for (now, oldest) in [(10, 0), (11, 1), (12, 2), (13, 3), (99, 3)] {
+            ring.expire(seconds(start + now));
+            assert_eq!(ring.ratchet.generation(), oldest, "{now}");
+        }
+    }
+
+    #[test]
+    fn at_the_bound_the_last_generations_end_together() {
+        let mut ring = ring();
+        let start = 20 * FIRST;
+        for generation in 1..=10 {
+            let now = seconds(start + u64::from(generation) / 2);
+            assert_eq!(open(&mut ring, now, generation, 0), Ok(()));
+        }
+        // One to seven as ever; eight and nine with ten.
+        for (now, oldest) in [(10, 1), (11, 3), (12, 5), (13, 7), (14, 7), (15, 10)] {
             ring.expire(seconds(start + now));
             assert_eq!(ring.ratchet.generation(), oldest, "{now}");
         }
@@ -511,6 +564,7 @@ mod tests {
             assert!(ring.superseded.len() <= MAX_SUPERSEDED);
             assert!(ring.seen.missing.len() as u64 <= MAX_MISSING);
         }
+        assert!(ring.ciphers.iter().map(|&(of, _)| of).eq(57..=60));
         assert_eq!(open(&mut ring, old, 60, 5001), Ok(()));
         assert_eq!(open(&mut ring, old, 3, 4999), Err(KeyError::Replayed));
         ring.expire(old + EXPIRY);

@@ -292,6 +292,41 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_that_has_ended_goes_when_the_next_begins() {
+        let mut receiver = Receiver::new(Backend::default());
+        for start in [0, 1_000, 11_000] {
+            receiver.install(at(start), &A);
+        }
+        assert_eq!(receiver.epochs(), 2);
+    }
+
+    /// The second after which a sender can have reached generation 1: 2^24 frames, 170 a second.
+    const FIRST: u64 = 98_690;
+
+    #[test]
+    fn each_epoch_has_its_age() {
+        let mut receiver = Receiver::new(Backend::default());
+        receiver.install(at(0), &A);
+        receiver.install(at(1000 * FIRST), &B);
+        let frame = |base| sealed(&mut Sender::after(Backend::default(), base, (1 << 24) - 1), b"opus");
+        // Under the older keys it would be unauthentic: what the newest say counts.
+        for base in [&B, &[3; SECRET]] {
+            assert_eq!(open(&mut receiver, at(1000 * FIRST), &frame(base)), Err(OpenError::TooFarAhead));
+        }
+        assert_eq!(open(&mut receiver, at(1000 * FIRST), &frame(&A)), Ok(b"opus".to_vec()));
+    }
+
+    #[test]
+    fn generations_are_erased_in_time() {
+        let (_, mut receiver) = keyed(&A);
+        let mut sender = Sender::after(Backend::default(), &A, (1 << 24) - 1);
+        open(&mut receiver, at(1000 * FIRST), &sealed(&mut sender, b"opus")).unwrap();
+        assert_eq!(receiver.deadline(), Some(at(1000 * (FIRST + 10))));
+        receiver.expire(at(1000 * (FIRST + 10)));
+        assert_eq!(receiver.deadline(), None);
+    }
+
+    #[test]
     fn at_most_eight_epochs_are_kept() {
         let mut receiver = Receiver::new(Backend::default());
         let mut first = Sender::new(Backend::default(), &[0; SECRET]);
@@ -317,6 +352,20 @@ mod tests {
         }
         assert_eq!((scratch.as_ptr(), scratch.capacity()), (at_first, capacity));
         assert_eq!(receiver.gathered.capacity(), 0);
+    }
+
+    #[test]
+    fn an_opened_frame_with_ranges_needs_no_new_memory() {
+        let (mut sender, mut receiver) = keyed(&A);
+        let mut memory = Vec::new();
+        for _ in 0..3 {
+            let mut frame = Vec::new();
+            sender.seal(&[7; 200], &[1..5, 9..10], &mut frame).unwrap();
+            receiver.open(at(0), &mut frame, &mut Vec::new()).unwrap();
+            memory.push((receiver.gathered.as_ptr(), receiver.gathered.capacity()));
+        }
+        assert!(memory[0].1 >= 200);
+        assert_eq!((memory[1], memory[2]), (memory[0], memory[0]));
     }
 
     /// Frames of two epochs, each with its epoch; some lost, some doubled, all in any order.

@@ -59,6 +59,9 @@ pub struct Config {
 }
 
 impl Config {
+    /// The newest version of DAVE of this build: 0 without the feature `dave`.
+    pub const DAVE_VERSION: u16 = Encryption::VERSION;
+
     /// A call in this channel: unmuted, every mode, the fastest backend, encrypted if the feature `dave` is on, without
     /// end.
     #[must_use]
@@ -71,7 +74,7 @@ impl Config {
             self_deaf: false,
             modes: Mode::ALL.into(),
             backend: Backend::default(),
-            dave_version: Encryption::VERSION,
+            dave_version: Self::DAVE_VERSION,
             attempts: None,
         }
     }

@@ -27,6 +27,8 @@ pub(crate) enum Wish {
     Binary(OpCode, Bytes),
     /// Frames that could not be opened before may open now.
     TryAgain,
+    /// A new voice session: in this one the group cannot be joined.
+    StartAnew,
     Tell(Box<Event>),
 }
 

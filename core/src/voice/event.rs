@@ -168,6 +168,8 @@ pub enum Disconnect {
     NoServer,
     /// The main gateway started a new session.
     NewGatewaySession,
+    /// The group of an encrypted call could not be joined in six attempts.
+    NoGroup,
     /// The voice server sent what the protocol does not allow.
     Malformed(DecodeError),
 }
@@ -182,6 +184,9 @@ impl fmt::Display for Disconnect {
             Self::ServerChanged => f.write_str("Discord moved the call to another voice server"),
             Self::NoServer => f.write_str("Discord has no voice server for the call at the moment"),
             Self::NewGatewaySession => f.write_str("the main gateway started a new session"),
+            Self::NoGroup => {
+                f.write_str("the group of the encrypted call could not be joined in six attempts")
+            }
             Self::Malformed(error) => write!(f, "voice gateway: {error}"),
         }
     }

@@ -115,6 +115,33 @@ pub(super) fn commit(bytes: &[u8]) -> Option<Commit> {
     Some(Commit { group, epoch, sender, proposals, has_path, length: bytes.len() - read.0.len() })
 }
 
+/// What is read of a key package.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct KeyPackage {
+    pub(super) identity: Vec<u8>,
+    /// From when until when, in seconds since 1970.
+    pub(super) lifetime: (u64, u64),
+}
+
+/// Reads a key package, all of `bytes`, of version 1.0 and suite 2 (RFC 9420, section 10). Its signatures are for the
+/// members to check.
+pub(super) fn key_package(bytes: &[u8]) -> Option<KeyPackage> {
+    let mut read = Reader(bytes);
+    if read.take(4)? != [0, 1, 0, 2] {
+        return None;
+    }
+    read.vector()?; // init key
+    let identity = read.member()?;
+    if read.take(1)? != [1] {
+        return None; // its leaf is not of a key package
+    }
+    let lifetime = (u64::from_be_bytes(read.array()?), u64::from_be_bytes(read.array()?));
+    for _ in 0..4 {
+        read.vector()?; // extensions and signature, of the leaf and of the whole
+    }
+    read.0.is_empty().then(|| KeyPackage { identity: identity.to_vec(), lifetime })
+}
+
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -141,15 +168,7 @@ impl<'a> Reader<'a> {
 
     /// The leaf node of a commit's path (RFC 9420, 7.2).
     fn leaf_node(&mut self) -> Option<()> {
-        self.vector()?; // encryption key
-        self.vector()?; // signature key
-        if self.take(2)? != [0, 1] {
-            return None; // not a basic credential
-        }
-        self.vector()?; // identity
-        for _ in 0..5 {
-            self.vector()?; // capabilities
-        }
+        self.member()?;
         if self.take(1)? != [3] {
             return None; // not of a commit
         }
@@ -157,5 +176,19 @@ impl<'a> Reader<'a> {
         self.vector()?; // extensions
         self.vector()?; // signature
         Some(())
+    }
+
+    /// The beginning of a leaf node, up to its source. Answers with the identity.
+    fn member(&mut self) -> Option<&'a [u8]> {
+        self.vector()?; // encryption key
+        self.vector()?; // signature key
+        if self.take(2)? != [0, 1] {
+            return None; // not a basic credential
+        }
+        let identity = self.vector()?;
+        for _ in 0..5 {
+            self.vector()?; // capabilities
+        }
+        Some(identity)
     }
 }

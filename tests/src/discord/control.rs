@@ -111,6 +111,22 @@ impl Discord {
         self.act(now, Action::EndpointNull);
     }
 
+    /// Ends the encryption of the call (voice op 21, version 0). Calls of version 0 stay as they are, here and below.
+    pub fn end_encryption(&mut self, now: Timestamp) {
+        self.act(now, Action::EndEncryption);
+    }
+
+    /// Begins a new group of everyone in the call, whether or not there is one (voice op 24, epoch 1): so encryption
+    /// begins again after it was ended.
+    pub fn begin_group(&mut self, now: Timestamp) {
+        self.act(now, Action::BeginGroup);
+    }
+
+    /// Proposes to the client to add somebody to the group of whom it was never told.
+    pub fn propose_stranger(&mut self, now: Timestamp) {
+        self.act(now, Action::ProposeStranger);
+    }
+
     /// Stops or resumes answering heartbeats, on both gateways.
     pub fn silence_acks(&mut self, now: Timestamp, on: bool) {
         self.act(now, Action::SilenceAcks(on));

@@ -2,6 +2,7 @@
 
 mod commands;
 mod compression;
+mod dave;
 mod faults;
 mod gateway;
 mod limits;
@@ -41,6 +42,9 @@ struct Client {
     datagrams: Vec<Bytes>,
     responses: Vec<Response>,
     transcript: String,
+    voices: Vec<ConnectionId>,
+    /// The newest version of end-to-end encryption that it offers.
+    dave: u64,
 }
 
 impl Client {
@@ -59,6 +63,8 @@ impl Client {
             datagrams: vec![],
             responses: vec![],
             transcript: String::new(),
+            voices: vec![],
+            dave: 0,
         }
     }
 
@@ -77,6 +83,12 @@ impl Client {
                 ServerOutput::SendFrame(id, Frame::Text(text)) => {
                     self.transcript.push_str(std::str::from_utf8(&text).unwrap());
                     self.frames.push((id, serde_json::from_slice(&text).unwrap()));
+                }
+                ServerOutput::SendFrame(id, Frame::Binary(data)) if self.voices.contains(&id) => {
+                    self.transcript.push_str(&format!("{data:?}"));
+                    let [s0, s1, op, payload @ ..] = &data[..] else { panic!("too short: {data:?}") };
+                    let seq = u16::from_be_bytes([*s0, *s1]);
+                    self.frames.push((id, json!({"op": op, "d": payload, "seq": seq})));
                 }
                 ServerOutput::SendFrame(id, Frame::Binary(data)) => {
                     self.transcript.push_str(&format!("{data:?}"));
@@ -117,6 +129,9 @@ impl Client {
         self.minted += 1;
         let connection = ConnectionId(self.minted);
         self.inflaters.insert(connection, Inflater::new(target));
+        if service == Service::Voice {
+            self.voices.push(connection);
+        }
         self.input(ServerInput::Upgrade { connection, service, target: target.into() });
         connection
     }
@@ -124,6 +139,11 @@ impl Client {
     fn send(&mut self, connection: ConnectionId, op: u8, d: Value) {
         let text = json!({"op": op, "d": d}).to_string();
         self.input(ServerInput::Frame(connection, Frame::Text(text.into())));
+    }
+
+    fn send_binary(&mut self, connection: ConnectionId, op: u8, payload: &[u8]) {
+        let data = [&[op], payload].concat();
+        self.input(ServerInput::Frame(connection, Frame::Binary(data.into())));
     }
 
     fn close(&mut self, connection: ConnectionId, code: u16) {
@@ -223,7 +243,7 @@ impl Client {
         let server = self.named(gateway, "VOICE_SERVER_UPDATE").unwrap();
         json!({
             "server_id": server["guild_id"], "user_id": state["user_id"], "session_id": state["session_id"],
-            "token": server["token"], "max_dave_protocol_version": 0,
+            "token": server["token"], "max_dave_protocol_version": self.dave,
         })
     }
 

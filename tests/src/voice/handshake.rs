@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
+use super::encryption::Encryption;
 use super::{Effect, Session, Voice, text};
 use crate::desk::Desk;
 use crate::fault::VoiceStep;
@@ -39,9 +40,8 @@ impl Voice {
             self.tell_dead(desk, token);
             return self.fail(desk, connection, if known { 4004 } else { 4006 });
         }
-        if desk.config.dave_required
-            && d.get("max_dave_protocol_version").and_then(Value::as_u64).unwrap_or(0) == 0
-        {
+        let speaks_dave = d.get("max_dave_protocol_version").and_then(Value::as_u64).unwrap_or(0) >= 1;
+        if desk.config.dave_required && !speaks_dave {
             return self.fail(desk, connection, 4017);
         }
         if self.fault(desk, connection, VoiceStep::Ready) {
@@ -52,7 +52,11 @@ impl Voice {
             self.links.remove(&old);
             desk.cut(old);
         }
-        let session = Session::new(desk, grant, connection);
+        let mut session = Session::new(desk, grant, connection);
+        if desk.config.dave && speaks_dave {
+            let (channel, client, rng) = (session.grant.channel, desk.config.bot, desk.rng.fork());
+            session.encryption = Some(Encryption::new(channel, client, rng));
+        }
         let udp = desk.config.addresses.voice_udp;
         let ready = json!({
             "ssrc": session.ssrc, "ip": udp.ip().to_string(), "port": udp.port(), "modes": desk.config.modes,
@@ -110,7 +114,7 @@ impl Voice {
             session.expires = None;
             for (number, message) in missed {
                 session.ledger.sent(desk.now, number);
-                desk.send(Service::Voice, connection, message);
+                desk.send_frame(Service::Voice, connection, message);
             }
         }
     }
@@ -159,8 +163,9 @@ impl Voice {
         session.keys = Some((mode, key, Seal::new(mode, key, first_nonce)));
         session.heard_from(desk.now);
         desk.report.sessions_described += 1;
+        let version = session.encryption.as_mut().map_or(0, Encryption::describe);
         let description = json!({
-            "mode": name, "secret_key": key, "dave_protocol_version": 0, "audio_codec": "opus",
+            "mode": name, "secret_key": key, "dave_protocol_version": version, "audio_codec": "opus",
             "video_codec": "H264", "media_session_id": media_session,
         });
         session.send(desk, 4, &description);

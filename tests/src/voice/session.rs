@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sanscord::id::ChannelId;
+use sanscord::machine::Frame;
 use sanscord::time::{Duration, Timestamp};
 use serde_json::Value;
 
+use super::encryption::Encryption;
 use crate::desk::Desk;
 use crate::pulse::Ledger;
 use crate::rtp::{self, Malformed, Mode, Seal};
@@ -35,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) keys: Option<(Mode, [u8; 32], Seal)>,
     /// Where the client's datagrams come from: found by discovery, then as Select Protocol says.
     pub(crate) peer: Option<SocketAddr>,
+    /// If the client offered it.
+    pub(crate) encryption: Option<Encryption>,
     /// Whether the client sent a Speaking message.
     pub(crate) spoke: bool,
     /// Whether the UDP path has been silent for too long.
@@ -44,7 +48,7 @@ pub(crate) struct Session {
     pub(super) ledger: Ledger,
     first: u16,
     next: u64,
-    buffer: VecDeque<(u64, String)>,
+    buffer: VecDeque<(u64, Frame)>,
     heard: Timestamp,
     nonces: BTreeSet<[u8; 4]>,
     nonce_order: VecDeque<[u8; 4]>,
@@ -59,6 +63,7 @@ impl Session {
             ssrc: desk.rng.u32(1..),
             keys: None,
             peer: None,
+            encryption: None,
             spoke: false,
             lapsed: false,
             expires: None,
@@ -75,12 +80,22 @@ impl Session {
 
     /// Sends a numbered message, or keeps it for a resume.
     pub(crate) fn send(&mut self, desk: &mut Desk, op: u8, d: &Value) {
+        let message = format!(r#"{{"op":{op},"d":{d},"seq":{}}}"#, self.wire(self.next));
+        self.send_frame(desk, Frame::Text(message.into()));
+    }
+
+    /// The same for a binary message: `seq (16 bits) ‖ op ‖ payload`.
+    pub(super) fn send_binary(&mut self, desk: &mut Desk, op: u8, payload: &[u8]) {
+        let message = [&self.wire(self.next).to_be_bytes(), &[op][..], payload].concat();
+        self.send_frame(desk, Frame::Binary(message.into()));
+    }
+
+    fn send_frame(&mut self, desk: &mut Desk, message: Frame) {
         let number = self.next;
         self.next += 1;
-        let message = format!(r#"{{"op":{op},"d":{d},"seq":{}}}"#, self.wire(number));
         if let Some(connection) = self.link {
             self.ledger.sent(desk.now, number);
-            desk.send(Service::Voice, connection, message.clone());
+            desk.send_frame(Service::Voice, connection, message.clone());
         }
         if self.buffer.len() == REPLAY_LIMIT {
             self.buffer.pop_front();
@@ -113,7 +128,7 @@ impl Session {
     }
 
     /// The messages after the one that was acknowledged, or nothing if some are no longer there.
-    pub(super) fn missed(&self, acknowledged: Option<u64>) -> Option<Vec<(u64, String)>> {
+    pub(super) fn missed(&self, acknowledged: Option<u64>) -> Option<Vec<(u64, Frame)>> {
         let from = acknowledged.map_or(0, |number| number + 1);
         let oldest = self.buffer.front().map_or(self.next, |(number, _)| *number);
         (from >= oldest).then(|| self.buffer.iter().filter(|(number, _)| *number >= from).cloned().collect())
@@ -131,12 +146,13 @@ impl Session {
         (self.keys.is_some() && !self.lapsed && self.link.is_some()).then(|| self.heard + limit)
     }
 
-    /// Checks a media packet of the client.
-    pub(super) fn check_media(&mut self, data: &Bytes) -> Result<(), (Rule, Malformed)> {
+    /// Checks a media packet of the client. Answers with what it says: a frame, or nothing.
+    pub(super) fn check_media(&mut self, data: &Bytes) -> Result<Bytes, (Rule, Malformed)> {
         let media = |what| (Rule::Media, what);
         let Some((mode, key, _)) = &self.keys else {
             return Err(media(Malformed("it came before the session had a key")));
         };
+        let mut frame = Bytes::new();
         if rtp::is_rtcp(data) {
             rtp::open_rtcp(*mode, key, data).map_err(media)?;
         } else {
@@ -149,6 +165,7 @@ impl Session {
             if expected.is_some_and(|expected| packet.sequence.wrapping_sub(expected) >= 1 << 15) {
                 return Err(media(Malformed("its sequence number goes back")));
             }
+            frame = packet.payload;
         }
         let nonce = rtp::nonce_of(data).unwrap_or_default();
         if !self.nonces.insert(nonce) {
@@ -160,7 +177,7 @@ impl Session {
         {
             self.nonces.remove(&oldest);
         }
-        Ok(())
+        Ok(frame)
     }
 
     /// A message's number as it is sent: 16 bits that wrap.

@@ -66,7 +66,8 @@ pub(crate) fn a_token_or_intent_that_is_refused_is_explained<A: Adapter>() {
 
 pub(crate) fn a_voice_server_that_is_of_no_use_is_explained<A: Adapter>() {
     let old = Config { modes: vec!["xsalsa20_poly1305".into()], ..calm() };
-    let private = Config { dave_required: true, ..calm() };
+    let private = Faults { voice: [(VoiceStep::Ready, End::Close(4017))].into(), ..Faults::default() };
+    let private = Config { faults: private, ..calm() };
     for (config, words) in [
         (old, &["encryption mode", "xsalsa20_poly1305"]),
         (private, &["4017", "takes only clients that speak DAVE"]),

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use super::Call;
 use crate::machine::{Frame, Output};
+use crate::voice::close::Action;
 use crate::voice::encryption::{Encryption, Wish};
-use crate::voice::event::Event;
+use crate::voice::event::{Disconnect, Event};
 use crate::voice::opcode::OpCode;
 use crate::voice::payload::{Dave, Transition};
 
@@ -39,6 +40,10 @@ impl Call {
                 Wish::Transition(op, transition_id) => self.send(op, &Transition { transition_id }),
                 Wish::Binary(op, payload) => self.send_binary(op, &payload),
                 Wish::TryAgain => self.open_kept(),
+                Wish::StartAnew => {
+                    self.encryption = None;
+                    self.fail(Disconnect::NoGroup, Action::Rejoin);
+                }
                 Wish::Tell(event) => self.out.event(*event),
             }
         }

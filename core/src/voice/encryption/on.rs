@@ -13,10 +13,15 @@ use crate::voice::event::Event;
 use crate::voice::opcode::OpCode;
 use crate::voice::payload::Dave;
 
+/// How often in a row the group may be given up before the voice session is: what every attempt needs may be lacking.
+const MAX_RECOVERIES: u32 = 5;
+
 /// The encryption of one voice session.
 #[derive(Debug)]
 pub(crate) struct Encryption {
     session: Session,
+    /// How often in a row the group was given up.
+    recoveries: u32,
     wishes: VecDeque<Wish>,
 }
 
@@ -31,7 +36,7 @@ impl Encryption {
 
     pub(crate) fn new(user: UserId, channel: ChannelId, backend: Backend, entropy: &mut Entropy) -> Self {
         let session = Session::new(user, channel, backend, entropy.fork());
-        Self { session, wishes: VecDeque::new() }
+        Self { session, recoveries: 0, wishes: VecDeque::new() }
     }
 
     pub(crate) const fn session(&self) -> &Session {
@@ -94,8 +99,19 @@ impl Encryption {
                 Wish::Transition(OpCode::MlsInvalidCommitWelcome, transition)
             }
             Output::Event(event) => {
-                if matches!(event, dave::Event::Epoch { .. } | dave::Event::Executed { .. }) {
-                    self.wishes.push_back(Wish::TryAgain);
+                match event {
+                    dave::Event::Epoch { .. } => {
+                        self.recoveries = 0;
+                        self.wishes.push_back(Wish::TryAgain);
+                    }
+                    dave::Event::Executed { .. } => self.wishes.push_back(Wish::TryAgain),
+                    dave::Event::Recovering { .. } => {
+                        self.recoveries += 1;
+                        if self.recoveries > MAX_RECOVERIES {
+                            self.wishes.push_back(Wish::StartAnew);
+                        }
+                    }
+                    dave::Event::Refused(_) => {}
                 }
                 Wish::Tell(Box::new(Event::Dave(event)))
             }

@@ -79,6 +79,18 @@ fn what_cannot_be_used_is_told_and_answered() {
 }
 
 #[test]
+fn a_group_that_cannot_be_joined_ends_the_voice_session() {
+    let mut bench = encrypted();
+    for n in 1..=6 {
+        assert!(bench.disconnects().is_empty(), "after {n}");
+        bench.frame(binary(n, 30, &[0, 5, 1, 2, 3]));
+    }
+    assert!(matches!(bench.disconnects()[..], [(Disconnect::NoGroup, Next::Rejoin(_))]));
+    bench.sleep_until(|bench| !bench.asked.is_empty());
+    assert!(bench.call.dave().is_none());
+}
+
+#[test]
 fn transitions_are_answered_except_number_zero() {
     let mut bench = encrypted();
     bench.clear();
