@@ -1033,3 +1033,21 @@ fn whoever_returns_within_ten_seconds_stays() {
     call.now += Duration::from_secs(60);
     call.everyone_hears_everyone();
 }
+
+#[test]
+fn a_new_group_makes_earlier_transitions_void() {
+    let mut call = Call::new();
+    for n in [1, 3] {
+        call.join(user(n), member(n, false));
+    }
+    let (session, events) = call.ours(user(1));
+    let now = Timestamp::from_millis(1_000);
+    session.handle_prepare_transition(now, 77, 1);
+    session.handle_prepare_epoch(now, None, 1, 1);
+    session.handle_prepare_transition(now, 0, 1);
+    drain(session, events);
+    assert!(!session.can_send());
+    session.handle_execute_transition(now, 77);
+    assert!(!session.can_send(), "the group was given up");
+    assert!(drain(session, events).is_empty());
+}

@@ -357,6 +357,9 @@ impl Session {
         if version == 0 || version > VERSION {
             self.refuse_version(version);
         } else if epoch == 1 {
+            // What was prepared belongs to a group that is no more.
+            self.pending.clear();
+            self.prepared.clear();
             self.begin_group(version);
         } else {
             self.group_version = version;

@@ -1,5 +1,8 @@
 //! One member: key package, local group, proposals, commits and welcomes.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use openmls::credentials::{BasicCredential, Credential, CredentialType, CredentialWithKey};
