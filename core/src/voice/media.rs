@@ -256,7 +256,7 @@ impl Media {
             }
             (refused, _) => {
                 tally.unopened += 1;
-                self.dropped.count(refused);
+                count(&mut self.dropped, refused);
             }
         }
         Received::Nothing
@@ -332,7 +332,7 @@ impl Media {
                 });
             } else {
                 stream.tally.unopened += 1;
-                self.dropped.count(opened);
+                count(&mut self.dropped, opened);
             }
         }
         packets
@@ -367,6 +367,16 @@ impl Media {
             }
         }
         tallies
+    }
+}
+
+/// Counts a frame that was not opened.
+const fn count(dropped: &mut Dropped, refused: Opened) {
+    match refused {
+        Opened::Media(_) | Opened::NoKey => {}
+        Opened::Unencrypted => dropped.unencrypted += 1,
+        Opened::Replayed => dropped.replayed += 1,
+        Opened::Undecryptable => dropped.undecryptable += 1,
     }
 }
 

@@ -4,7 +4,6 @@ use alloc::collections::BTreeMap;
 use core::ops::AddAssign;
 
 use crate::id::UserId;
-use crate::voice::encryption::Opened;
 
 /// Speakers who are counted apart. A server that names ever new users for one SSRC cannot make us remember more.
 const MAX_SPEAKERS: usize = 4096;
@@ -77,18 +76,6 @@ pub struct Dropped {
     pub replayed: u64,
     /// Encrypted end to end under a key that we never had or have no more, forged, or damaged.
     pub undecryptable: u64,
-}
-
-impl Dropped {
-    /// Counts a frame that was not opened.
-    pub(crate) const fn count(&mut self, refused: Opened) {
-        match refused {
-            Opened::Media(_) | Opened::NoKey => {}
-            Opened::Unencrypted => self.unencrypted += 1,
-            Opened::Replayed => self.replayed += 1,
-            Opened::Undecryptable => self.undecryptable += 1,
-        }
-    }
 }
 
 impl AddAssign for Dropped {
