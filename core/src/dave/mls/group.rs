@@ -28,6 +28,9 @@ use crate::dave::event::MlsError;
 use crate::entropy::Entropy;
 use crate::id::{ChannelId, UserId};
 
+/// Proposals that are kept for one epoch, and read from one message: each member of a full channel, added and removed.
+const MAX_PROPOSALS: usize = 1024;
+
 /// What came of op 27.
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
@@ -149,11 +152,13 @@ impl Membership {
         };
         let (&operation, list) = payload.split_first().ok_or_else(|| MlsError::new(DOING, "empty"))?;
         let mut refused = Vec::new();
+        let mut room = MAX_PROPOSALS.saturating_sub(group.pending_proposals().count());
         match operation {
             0 => {
                 let list = read::<VLBytes>(list).map_err(MlsError::while_(DOING))?;
                 let mut rest = list.as_slice();
                 while !rest.is_empty() {
+                    room = room.checked_sub(1).ok_or_else(|| MlsError::new(DOING, "there are too many"))?;
                     let message =
                         MlsMessageIn::tls_deserialize(&mut rest).map_err(MlsError::while_(DOING))?;
                     match proposal(group, &self.provider, message, &is_expected) {
@@ -168,7 +173,8 @@ impl Membership {
                 }
             }
             1 => {
-                for reference in read::<Vec<ProposalRef>>(list).map_err(MlsError::while_(DOING))? {
+                let references = read::<Vec<ProposalRef>>(list).map_err(MlsError::while_(DOING))?;
+                for reference in references.into_iter().take(MAX_PROPOSALS) {
                     if let Err(error) = group.remove_pending_proposal(self.provider.storage(), &reference) {
                         refused.push(MlsError::new("revoking a proposal", error));
                     }

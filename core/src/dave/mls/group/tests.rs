@@ -124,6 +124,23 @@ fn commit_of(bob: &mut Membership, cheat: Cheat) -> Vec<u8> {
 }
 
 #[test]
+fn no_more_proposals_are_kept_than_an_epoch_needs() {
+    let mut alice = member(ALICE);
+    alice.create(&external_sender()).unwrap();
+    // Of another epoch, and so refused one by one.
+    let one = proposals(9, &[0, 3, 0, 0, 0, 1]).0;
+    let message = &read::<VLBytes>(&one[1..]).unwrap();
+    let many = |count: usize| {
+        let mut payload = vec![0];
+        vector(&mut payload, &message.as_slice().repeat(count));
+        payload
+    };
+    let refused = alice.handle_proposals(&many(MAX_PROPOSALS), |_| true).unwrap().refused;
+    assert_eq!(refused.len(), MAX_PROPOSALS);
+    assert!(alice.handle_proposals(&many(MAX_PROPOSALS + 1), |_| true).is_err());
+}
+
+#[test]
 fn commits_that_break_the_rules_are_refused() {
     for (cheat, revoked, why) in [
         (Cheat::None, false, None),
