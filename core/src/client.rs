@@ -9,6 +9,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::cluster::{self, Cluster, Identifies, Shards, State};
 use crate::entropy::Entropy;
 use crate::gateway::name::EventName;
@@ -22,7 +24,7 @@ use crate::rtp::aead::{Backend, Mode};
 use crate::secret::Token;
 use crate::time::{Timestamp, soonest};
 use crate::voice::payload::{VoiceServer, VoiceState};
-use crate::voice::{self, Call};
+use crate::voice::{self, Call, SendError};
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -230,6 +232,35 @@ impl Client {
         for room in self.rooms.iter_mut().filter(|room| room.call.guild() == guild) {
             room.call.leave(now);
         }
+    }
+
+    /// Queues an Opus packet for the call in this guild: see [`Call::send_opus`].
+    ///
+    /// # Errors
+    /// As there; or if there is no call.
+    pub fn send_opus(&mut self, now: Timestamp, guild: GuildId, opus: Bytes) -> Result<(), SendError> {
+        self.tick(now);
+        self.call_mut(guild).ok_or(SendError::NoCall)?.send_opus(now, opus)
+    }
+
+    /// Drops what waits to be sent in this guild's call: see [`Call::clear_queue`].
+    pub fn clear_queue(&mut self, now: Timestamp, guild: GuildId) {
+        self.tick(now);
+        if let Some(call) = self.call_mut(guild) {
+            call.clear_queue(now);
+        }
+    }
+
+    /// Keeps Speaking on in this guild's call: see [`Call::hold_speaking`].
+    pub fn hold_speaking(&mut self, now: Timestamp, guild: GuildId, hold: bool) {
+        self.tick(now);
+        if let Some(call) = self.call_mut(guild) {
+            call.hold_speaking(now, hold);
+        }
+    }
+
+    fn call_mut(&mut self, guild: GuildId) -> Option<&mut Call> {
+        self.rooms.iter_mut().rev().map(|room| &mut room.call).find(|call| call.guild() == guild)
     }
 
     /// Records the call in this guild into this folder: see [`Recorder`]. It starts now, or as soon as the call

@@ -6,6 +6,7 @@
 //! (discord-api-docs, Voice Connections, Transport Encryption Modes.)
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 
 use crate::rtp::aead::{Backend, Cipher, KEY, Mode, NONCE, TAG, Unauthentic};
@@ -59,9 +60,11 @@ fn open_after(cipher: &Cipher, packet: &mut [u8], clear: usize) -> Result<usize,
 }
 
 /// Encrypts what we send. Owns the nonce counter of its key, and so must live as long as the key does.
-#[derive(Debug)]
 pub struct Sealer {
     cipher: Cipher,
+    mode: Mode,
+    /// To know the key again.
+    key: [u8; KEY],
     /// The next nonce; `None` once all 2^32 are used.
     nonce: Option<u32>,
 }
@@ -75,7 +78,25 @@ impl Sealer {
     /// A sealer for a key that was never used.
     #[must_use]
     pub fn new(backend: Backend, mode: Mode, key: &[u8; KEY]) -> Self {
-        Self { cipher: Cipher::new(backend, mode, key), nonce: Some(0) }
+        Self { cipher: Cipher::new(backend, mode, key), mode, key: *key, nonce: Some(0) }
+    }
+
+    /// The key, to open what others sealed with it.
+    #[must_use]
+    pub const fn cipher(&self) -> &Cipher {
+        &self.cipher
+    }
+
+    /// Whether this is its key.
+    #[must_use]
+    pub fn is_for(&self, mode: Mode, key: &[u8; KEY]) -> bool {
+        (self.mode, &self.key) == (mode, key)
+    }
+
+    /// Leaves so many nonces.
+    #[cfg(test)]
+    pub(crate) const fn use_up(&mut self, left: u32) {
+        self.nonce = Some(0_u32.wrapping_sub(left));
     }
 
     /// Encrypts a payload and appends the whole packet to `packet`.
@@ -98,6 +119,13 @@ impl Sealer {
         packet.extend_from_slice(&tag);
         packet.extend_from_slice(&nonce);
         Ok(())
+    }
+}
+
+/// Leaves the key out.
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealer({}, next nonce {:?})", self.mode.name(), self.nonce)
     }
 }
 

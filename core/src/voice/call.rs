@@ -3,6 +3,7 @@
 mod encrypt;
 mod handshake;
 mod join;
+mod send;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::voice::opcode::OpCode;
 use crate::voice::payload::{self, Heartbeat, Message, VoiceServer, VoiceState};
 use crate::voice::phase::{Phase, Step};
 use crate::voice::tally::{self, Tally};
+use crate::voice::transmitter::Transmitter;
 
 /// What a call needs to know.
 #[derive(Clone, Debug)]
@@ -54,6 +56,9 @@ pub struct Config {
     /// The newest version of DAVE, the end-to-end encryption, to offer. Since March 2026 Discord refuses calls
     /// without it (close code 4017); 0, which is none, is for other servers.
     pub dave_version: u16,
+    /// What our Speaking messages say while audio is sent: 1 microphone, 2 soundshare, 4 priority, or several together
+    /// (discord-api-docs, Voice Connections, Speaking).
+    pub speaking: u32,
     /// How many attempts in a row may fail before the call ends; `None` to go on for ever.
     pub attempts: Option<u32>,
 }
@@ -75,6 +80,7 @@ impl Config {
             modes: Mode::ALL.into(),
             backend: Backend::default(),
             dave_version: Self::DAVE_VERSION,
+            speaking: MICROPHONE,
             attempts: None,
         }
     }
@@ -94,6 +100,8 @@ const LONGEST_BEAT: Duration = Duration::from_secs(5);
 const PATIENCE: u32 = 3;
 /// How often a resume is tried before the channel is asked for again.
 const RESUME_TRIES: u32 = 4;
+/// The Speaking flag of a microphone.
+const MICROPHONE: u32 = 1;
 /// The voice gateway's version.
 const VERSION: u32 = 8;
 
@@ -127,6 +135,10 @@ pub struct Call {
     /// Of the voice session, which begins before the media.
     encryption: Option<Encryption>,
     mode: Option<Mode>,
+    transmitter: Transmitter,
+    /// What the voice server was last told of our speaking, in this voice session.
+    told_speaking: u32,
+    holds_speaking: bool,
     /// Failures in a row.
     attempt: u32,
     latency: Option<Duration>,
@@ -138,8 +150,11 @@ pub struct Call {
 impl Call {
     /// A call that asks for its channel as soon as it is driven.
     #[must_use]
-    pub fn new(config: Config, scope: Scope, entropy: Entropy) -> Self {
+    pub fn new(config: Config, scope: Scope, mut entropy: Entropy) -> Self {
         Self {
+            transmitter: Transmitter::new(&mut entropy),
+            told_speaking: 0,
+            holds_speaking: false,
             config,
             scope,
             entropy,
@@ -196,6 +211,7 @@ impl Call {
         if let Some(media) = &self.media {
             count_media(&mut counters, media);
         }
+        counters.stalls = self.transmitter.stalls();
         counters
     }
 
@@ -282,6 +298,8 @@ impl Call {
                 if self.step(Step::Resumed) {
                     self.counters.resumes += 1;
                     self.announce(true);
+                    // What was said last may have gone down with the connection.
+                    self.tell_speaking(true);
                     self.encrypt(|encryption| encryption.resumed());
                 }
             }
@@ -473,7 +491,7 @@ impl Call {
         self.drop_media();
         self.step(Step::End);
         let statistics = Statistics {
-            counters: self.counters,
+            counters: self.counters(),
             speakers: core::mem::take(&mut self.tallies),
             latency: self.latency,
         };
@@ -530,6 +548,7 @@ impl Machine for Call {
             | Input::Response(..)
             | Input::File(..) => {}
         }
+        self.transmit();
     }
 
     fn poll_output(&mut self) -> Output<Event> {
@@ -539,6 +558,7 @@ impl Machine for Call {
         let mut deadline = soonest(self.phase.deadline(), self.heart.as_ref().map(Heart::deadline));
         deadline = soonest(deadline, self.media.as_ref().and_then(Media::deadline));
         deadline = soonest(deadline, self.encryption.as_ref().and_then(Encryption::deadline));
+        deadline = soonest(deadline, self.transmission_deadline());
         Output::Wait(deadline)
     }
 

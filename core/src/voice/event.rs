@@ -46,6 +46,11 @@ pub enum Event {
     },
     /// An audio packet that came before its user or the user's key was known, now that they are.
     Packet(Packet),
+    /// Audio of ours goes out from now on, or soon: the Speaking message goes before it.
+    TransmissionStarted,
+    /// The last audio of ours has gone out, and the silence after it; or the connection or a key was lost, and the rest
+    /// waits.
+    TransmissionEnded,
     /// Users who are in the call.
     Joined(Vec<UserId>),
     /// A user left the call.
@@ -112,6 +117,12 @@ pub struct Counters {
     pub disconnects: u64,
     /// RTCP packets received.
     pub rtcp: u64,
+    /// Audio packets sent, those of silence included.
+    pub sent: u64,
+    /// Audio packets dropped because the end-to-end encryption's key had sealed as many frames as it may.
+    pub unsealed: u64,
+    /// How often the schedule of what is sent had to start anew, because the driver came more than 100 ms late.
+    pub stalls: u64,
     /// Datagrams that gave no audio, by cause.
     pub dropped: Dropped,
     /// Messages passed over because they were not understood.
@@ -168,6 +179,8 @@ pub enum Disconnect {
     NoServer,
     /// The main gateway started a new session.
     NewGatewaySession,
+    /// The transport key has sealed all 2^32 packets that it may: a new voice session brings another.
+    KeyUsedUp,
     /// The group of an encrypted call could not be joined in six attempts.
     NoGroup,
     /// The voice server sent what the protocol does not allow.
@@ -184,6 +197,7 @@ impl fmt::Display for Disconnect {
             Self::ServerChanged => f.write_str("Discord moved the call to another voice server"),
             Self::NoServer => f.write_str("Discord has no voice server for the call at the moment"),
             Self::NewGatewaySession => f.write_str("the main gateway started a new session"),
+            Self::KeyUsedUp => f.write_str("the voice session's key has sealed all the packets that it may"),
             Self::NoGroup => {
                 f.write_str("the group of the encrypted call could not be joined in six attempts")
             }

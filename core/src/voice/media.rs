@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use crate::id::UserId;
 use crate::machine::{Audio, SocketId};
-use crate::rtp::aead::Cipher;
-use crate::rtp::header::{self, OPUS};
+use crate::rtp::aead::{Backend, KEY, Mode, NONCE, TAG};
+use crate::rtp::header::{self, FIXED, Header, OPUS};
 use crate::rtp::replay::{Order, ReplayWindow};
-use crate::rtp::transport::{self, OpenError};
+use crate::rtp::transport::{self, Exhausted, OpenError, Sealer};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::discovery::{Discovery, Due};
 use crate::voice::encryption::Opened;
@@ -63,7 +63,7 @@ pub(crate) struct Media {
     discovery: Option<Discovery>,
     discovery_requests: u32,
     external: Option<SocketAddr>,
-    cipher: Option<Cipher>,
+    sealer: Option<Sealer>,
     keepalive: Option<Timestamp>,
     keepalives: u64,
     streams: BTreeMap<u32, Stream>,
@@ -83,7 +83,7 @@ impl Media {
             discovery: None,
             discovery_requests: 0,
             external: None,
-            cipher: None,
+            sealer: None,
             keepalive: None,
             keepalives: 0,
             streams: BTreeMap::new(),
@@ -112,7 +112,7 @@ impl Media {
     }
 
     pub(crate) const fn is_keyed(&self) -> bool {
-        self.cipher.is_some()
+        self.sealer.is_some()
     }
 
     pub(crate) const fn dropped(&self) -> Dropped {
@@ -135,8 +135,11 @@ impl Media {
     }
 
     /// The key is known: from now on packets open, and keepalives go out.
-    pub(crate) fn set_cipher(&mut self, now: Timestamp, cipher: Cipher) {
-        self.cipher = Some(cipher);
+    pub(crate) fn set_key(&mut self, now: Timestamp, backend: Backend, mode: Mode, key: &[u8; KEY]) {
+        // A key that is told again goes on with its nonces.
+        if !self.sealer.as_ref().is_some_and(|sealer| sealer.is_for(mode, key)) {
+            self.sealer = Some(Sealer::new(backend, mode, key));
+        }
         self.keepalive.get_or_insert(now + KEEPALIVE);
     }
 
@@ -187,7 +190,7 @@ impl Media {
             self.dropped.foreign += 1;
             return Received::Nothing;
         }
-        let Some(cipher) = &self.cipher else {
+        let Some(cipher) = self.sealer.as_ref().map(Sealer::cipher) else {
             self.dropped.early += 1;
             return Received::Nothing;
         };
@@ -260,6 +263,22 @@ impl Media {
             }
         }
         Received::Nothing
+    }
+
+    /// The datagram for a frame of ours. Fails once the key has sealed as many as it may, or if there is none.
+    pub(crate) fn seal(&mut self, sequence: u16, timestamp: u32, frame: &[u8]) -> Result<Bytes, Exhausted> {
+        let sealer = self.sealer.as_mut().ok_or(Exhausted)?;
+        let mut packet = Vec::with_capacity(FIXED + frame.len() + TAG + NONCE);
+        sealer.seal(&Header::new(sequence, timestamp, self.ssrc), frame, &mut packet)?;
+        Ok(packet.into())
+    }
+
+    /// Leaves the key so many nonces.
+    #[cfg(test)]
+    pub(crate) fn use_up(&mut self, left: u32) {
+        if let Some(sealer) = &mut self.sealer {
+            sealer.use_up(left);
+        }
     }
 
     fn refuse(&mut self, error: OpenError) {
@@ -399,7 +418,7 @@ mod tests {
     fn media() -> (Media, Sealer) {
         let mode = Mode::AeadAes256GcmRtpsize;
         let mut media = Media::new(Scope::new(1).socket(), 1);
-        media.set_cipher(Timestamp::ZERO, Cipher::new(Backend::default(), mode, &[9; KEY]));
+        media.set_key(Timestamp::ZERO, Backend::default(), mode, &[9; KEY]);
         (media, Sealer::new(Backend::default(), mode, &[9; KEY]))
     }
 

@@ -20,6 +20,7 @@
 //! | `media` | datagrams: keepalive, decryption, whose SSRC |
 //! | [`jitter`] | one speaker's packets in order and in time, for whoever plays them as they come |
 //! | `encryption` | end-to-end encryption, if the feature `dave` is on |
+//! | [`transmitter`] | which packet of ours goes out when |
 //! | [`tally`] | what is counted |
 //! | [`call`] | the machine |
 //!
@@ -36,9 +37,11 @@ pub mod opcode;
 pub mod payload;
 pub mod phase;
 pub mod tally;
+pub mod transmitter;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::{Call, Config};
 pub use event::{Counters, Disconnect, Ended, Event, Next, Packet, Statistics};
+pub use transmitter::SendError;

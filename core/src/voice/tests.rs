@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dave")]
 mod dave;
+mod send;
 
 use alloc::boxed::Box;
 use alloc::format;

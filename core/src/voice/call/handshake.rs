@@ -6,7 +6,7 @@ use super::{Call, LONGEST_BEAT, PATIENCE, STEP_LIMIT};
 use crate::envelope;
 use crate::heart::Heart;
 use crate::machine::Output;
-use crate::rtp::aead::{Cipher, Mode};
+use crate::rtp::aead::Mode;
 use crate::voice::encryption::Encryption;
 use crate::voice::event::{Ended, Event};
 use crate::voice::media::Media;
@@ -58,6 +58,8 @@ impl Call {
         self.mode = Some(mode);
         let socket = self.scope.socket();
         self.media = Some(Media::new(socket, ready.ssrc));
+        self.transmitter.renumber(&mut self.entropy);
+        self.told_speaking = 0;
         self.out.push(Output::OpenUdp { socket, peer: SocketAddr::new(ready.ip, ready.port) });
         self.step(Step::Ready(self.now + STEP_LIMIT));
     }
@@ -88,7 +90,7 @@ impl Call {
         if self.heart.is_none() {
             self.heart = Some(Heart::start(self.now, LONGEST_BEAT, PATIENCE, &mut self.entropy));
         }
-        media.set_cipher(self.now, Cipher::new(self.config.backend, mode, &description.secret_key));
+        media.set_key(self.now, self.config.backend, mode, &description.secret_key);
         self.mode = Some(mode);
         let ssrc = media.ssrc();
         if self.step(Step::Described) {

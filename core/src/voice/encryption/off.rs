@@ -1,5 +1,8 @@
 //! Without DAVE: every frame is as it came.
 
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
 use super::{Opened, Wish};
 use crate::entropy::Entropy;
 use crate::id::{ChannelId, UserId};
@@ -40,6 +43,15 @@ impl Encryption {
 
     pub(crate) const fn poll(&self) -> Option<Wish> {
         None
+    }
+
+    pub(crate) const fn can_seal(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn seal(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), Infallible> {
+        out.extend_from_slice(frame);
+        Ok(())
     }
 
     pub(crate) const fn open(&self, _: Timestamp, _: UserId, frame: &mut [u8]) -> Opened {

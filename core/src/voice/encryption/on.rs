@@ -2,9 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use super::{Opened, Wish};
-use crate::dave::{self, OpenError, Output, Session};
+use crate::dave::{self, OpenError, Output, SealError, Session};
 use crate::entropy::Entropy;
 use crate::id::{ChannelId, UserId};
 use crate::rtp::aead::Backend;
@@ -116,6 +117,16 @@ impl Encryption {
                 Wish::Tell(Box::new(Event::Dave(event)))
             }
         })
+    }
+
+    /// Whether frames can be sealed, or need not be.
+    pub(crate) const fn can_seal(&self) -> bool {
+        self.session.can_send()
+    }
+
+    /// Appends a frame to `out`, sealed unless encryption is off. Fails without a key.
+    pub(crate) fn seal(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        self.session.seal(frame, out)
     }
 
     pub(crate) fn open(&mut self, now: Timestamp, user: UserId, frame: &mut [u8]) -> Opened {
