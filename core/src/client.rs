@@ -24,7 +24,7 @@ use crate::rtp::aead::{Backend, Mode};
 use crate::secret::Token;
 use crate::time::{Timestamp, soonest};
 use crate::voice::payload::{VoiceServer, VoiceState};
-use crate::voice::{self, Call, SendError};
+use crate::voice::{self, Call, SendError, jitter};
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -241,6 +241,14 @@ impl Client {
     pub fn send_opus(&mut self, now: Timestamp, guild: GuildId, opus: Bytes) -> Result<(), SendError> {
         self.tick(now);
         self.call_mut(guild).ok_or(SendError::NoCall)?.send_opus(now, opus)
+    }
+
+    /// Puts the packets of this guild's call in order as they come: see [`Call::listen`].
+    pub fn listen(&mut self, now: Timestamp, guild: GuildId, config: Option<jitter::Config>) {
+        self.tick(now);
+        if let Some(call) = self.call_mut(guild) {
+            call.listen(now, config);
+        }
     }
 
     /// Drops what waits to be sent in this guild's call: see [`Call::clear_queue`].
@@ -591,7 +599,7 @@ impl Machine for Client {
         let room = self.rooms.iter_mut().find(|room| room.scope == socket.scope())?;
         // Whatever else than audio came may have stirred the call.
         let audio = room.call.handle_datagram(self.now, socket, data)?;
-        self.rest = rest;
+        self.rest = rest.filter(|_| !room.call.is_listening());
         if let Some(recorder) = active(&mut self.recordings, room.call.guild()) {
             let before = recorder.rest();
             let opus = data.get(audio.opus.clone()).unwrap_or_default();

@@ -13,6 +13,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use crate::id::UserId;
+use crate::rtp::extension::Extensions;
 use crate::time::{Duration, Timestamp};
 
 /// A protocol state machine: inputs in, outputs out, nothing else.
@@ -458,6 +459,10 @@ pub struct Audio {
     pub sequence: u16,
     /// RTP timestamp in samples at 48 kHz; wraps.
     pub timestamp: u32,
+    /// Marker bit: with Discord's clients, the first packet of a talk spurt (RFC 3551, section 4.1).
+    pub marker: bool,
+    /// What the sender says beside the sound.
+    pub extensions: Extensions,
     /// Where in the datagram the Opus packet is. Empty if the packet was padding only: it has a place in the
     /// sequence, and no sound.
     pub opus: Range<usize>,

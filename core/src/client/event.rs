@@ -37,7 +37,7 @@ impl Event {
             }
             Self::Cluster(event) => event.log(),
             Self::Stopped { reason } => cluster::Event::Stopped { reason: reason.clone() }.log(),
-            Self::Voice(_, voice::Event::Packet(_)) => None,
+            Self::Voice(_, voice::Event::Packet(_) | voice::Event::Playout { .. }) => None,
             Self::Voice(guild, event) => Some(Log::new(Level::Debug, format!("call in {guild}: {event:?}"))),
             Self::Recording(guild, event) => {
                 Some(Log::new(Level::Debug, format!("recording in {guild}: {event:?}")))

@@ -159,7 +159,7 @@ impl Recorder {
     /// Takes an audio packet that had to wait for its user to be known.
     pub fn handle_packet(&mut self, now: Timestamp, packet: &Packet) {
         self.now = self.now.max(now);
-        let Packet { user, ssrc, sequence, timestamp, age, ref opus } = *packet;
+        let Packet { user, ssrc, sequence, timestamp, age, ref opus, .. } = *packet;
         let at = self.now.since(self.start);
         // What arrived before the start is not part of the recording.
         if let Some(at) = at.checked_sub(age) {

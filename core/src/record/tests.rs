@@ -14,6 +14,7 @@ use super::{Event, Recorder, Recording, TrackCounters};
 use crate::id::UserId;
 use crate::machine::{FileId, FileReport, Input, Machine, Output, Scope};
 use crate::opus::{self, GRAIN};
+use crate::rtp::extension::Extensions;
 use crate::time::{Duration, Timestamp};
 use crate::voice::Packet;
 
@@ -835,7 +836,16 @@ fn packets_that_waited_for_their_user_stand_where_they_arrived() {
     bench.until(millis(1000));
     let waited = |number: u16, age| {
         let opus = Bytes::from(packet(number));
-        Packet { user: ALICE, ssrc: SSRC, sequence: number, timestamp: u32::from(number) * 960, age, opus }
+        Packet {
+            user: ALICE,
+            ssrc: SSRC,
+            sequence: number,
+            timestamp: u32::from(number) * 960,
+            marker: false,
+            extensions: Extensions::default(),
+            age,
+            opus,
+        }
     };
     bench.recorder.handle_packet(bench.now, &waited(0, millis(1001)));
     for number in 1..=3_u16 {

@@ -3,6 +3,7 @@
 mod encrypt;
 mod handshake;
 mod join;
+mod listen;
 mod send;
 
 use alloc::boxed::Box;
@@ -27,7 +28,8 @@ use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::close::{Action, close_code};
 use crate::voice::discovery::Due;
 use crate::voice::encryption::Encryption;
-use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Statistics};
+use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Speaker, Statistics};
+use crate::voice::listening::Listening;
 use crate::voice::media::{Media, Received};
 use crate::voice::opcode::OpCode;
 use crate::voice::payload::{self, Heartbeat, Message, VoiceServer, VoiceState};
@@ -141,6 +143,7 @@ pub struct Call {
     holds_speaking: bool,
     /// Failures in a row.
     attempt: u32,
+    listening: Option<Listening>,
     latency: Option<Duration>,
     tallies: BTreeMap<UserId, Tally>,
     counters: Counters,
@@ -173,6 +176,7 @@ impl Call {
             encryption: None,
             mode: None,
             attempt: 0,
+            listening: None,
             latency: None,
             tallies: BTreeMap::new(),
             counters: Counters::default(),
@@ -212,6 +216,7 @@ impl Call {
             count_media(&mut counters, media);
         }
         counters.stalls = self.transmitter.stalls();
+        counters.unheard += self.listening.as_ref().map_or(0, Listening::unheard);
         counters
     }
 
@@ -223,6 +228,15 @@ impl Call {
             tally::add(&mut tallies, user, tally);
         }
         tallies
+    }
+
+    /// The speakers whose SSRC is known at present.
+    pub fn speakers(&self) -> impl Iterator<Item = Speaker> {
+        let playout = |user, ssrc| self.listening.as_ref().and_then(|l| l.statistics(user, ssrc));
+        self.media
+            .iter()
+            .flat_map(Media::speakers)
+            .map(move |speaker| Speaker { playout: playout(speaker.user, speaker.ssrc), ..speaker })
     }
 
     /// Leaves the channel and ends the call.
@@ -313,8 +327,9 @@ impl Call {
                     let now = self.now;
                     let open = |user, frame: &mut [u8]| encryption.open(now, user, frame);
                     for packet in media.map(now, ssrc, user, open) {
-                        self.out.event(Event::Packet(packet));
+                        self.hear_kept(packet);
                     }
+                    self.play();
                 }
             }
             Message::ClientsConnect(clients) => {
@@ -325,6 +340,9 @@ impl Call {
                 self.encrypt(|encryption| encryption.left(client.user_id));
                 if let Some(media) = &mut self.media {
                     media.unmap(client.user_id);
+                }
+                if let Some(listening) = &mut self.listening {
+                    listening.left(client.user_id);
                 }
                 self.out.event(Event::Left(client.user_id));
             }
@@ -528,7 +546,10 @@ impl Machine for Call {
     fn handle_input(&mut self, now: Timestamp, input: Input) {
         self.tick(now);
         match input {
-            Input::Timeout => self.on_timeout(),
+            Input::Timeout => {
+                self.on_timeout();
+                self.play();
+            }
             Input::Opened(socket) if self.phase.socket() == Some(socket) => self.on_opened(),
             Input::Opened(socket) if self.owns_udp(socket) => {
                 if let Some(media) = &mut self.media {
@@ -559,6 +580,7 @@ impl Machine for Call {
         deadline = soonest(deadline, self.media.as_ref().and_then(Media::deadline));
         deadline = soonest(deadline, self.encryption.as_ref().and_then(Encryption::deadline));
         deadline = soonest(deadline, self.transmission_deadline());
+        deadline = soonest(deadline, self.listening.as_ref().and_then(Listening::deadline));
         Output::Wait(deadline)
     }
 
@@ -573,7 +595,10 @@ impl Machine for Call {
                 self.on_discovered(external);
                 None
             }
-            Received::Audio(audio) => Some(audio),
+            Received::Audio(audio) => {
+                self.hear(&audio, data);
+                Some(audio)
+            }
         }
     }
 

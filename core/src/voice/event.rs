@@ -14,8 +14,10 @@ use crate::gateway::command::VoiceStateUpdate;
 use crate::id::{ChannelId, UserId};
 use crate::machine::Closed;
 use crate::rtp::aead::Mode;
-use crate::time::Duration;
+use crate::rtp::extension::Extensions;
+use crate::time::{Duration, Timestamp};
 use crate::voice::close::CloseCode;
+use crate::voice::jitter::{self, Playout};
 use crate::voice::tally::{Dropped, Tally};
 
 /// What a call tells its user.
@@ -46,6 +48,16 @@ pub enum Event {
     },
     /// An audio packet that came before its user or the user's key was known, now that they are.
     Packet(Packet),
+    /// What is to be played of a speaker now, if the call [listens](crate::voice::Call::listen): each speaker's frames in
+    /// order and in time, losses marked.
+    Playout {
+        /// The speaker.
+        user: UserId,
+        /// The speaker's RTP synchronisation source.
+        ssrc: u32,
+        /// What is to be played.
+        playout: Playout,
+    },
     /// Audio of ours goes out from now on, or soon: the Speaking message goes before it.
     TransmissionStarted,
     /// The last audio of ours has gone out, and the silence after it; or the connection or a key was lost, and the rest
@@ -101,6 +113,37 @@ pub struct Statistics {
     pub latency: Option<Duration>,
 }
 
+/// A speaker whose SSRC is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Speaker {
+    /// The user.
+    pub user: UserId,
+    /// The user's RTP synchronisation source.
+    pub ssrc: u32,
+    /// Packets of this SSRC.
+    pub tally: Tally,
+    /// The last sender report of this SSRC, if there was one.
+    pub report: Option<SenderReport>,
+    /// What the jitter buffer made of the packets, if the call listens.
+    pub playout: Option<jitter::Statistics>,
+}
+
+/// What a sender says that it has sent (RFC 3550, section 6.4.1). Official clients send a report some every five seconds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SenderReport {
+    /// When the report arrived.
+    pub at: Timestamp,
+    /// When it was sent, by the sender's clock: seconds since 1900, 32 bits before the point and 32 behind.
+    pub ntp: u64,
+    /// The same instant as an RTP timestamp of this source.
+    pub rtp: u32,
+    /// RTP packets sent, modulo 2^32.
+    pub packets: u32,
+    /// Bytes of payload sent, modulo 2^32.
+    pub octets: u32,
+}
+
 /// Counters of a call, since it was made.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -123,6 +166,8 @@ pub struct Counters {
     pub unsealed: u64,
     /// How often the schedule of what is sent had to start anew, because the driver came more than 100 ms late.
     pub stalls: u64,
+    /// Packets that were not put in order, because there were 200 speakers at once.
+    pub unheard: u64,
     /// Datagrams that gave no audio, by cause.
     pub dropped: Dropped,
     /// Messages passed over because they were not understood.
@@ -140,6 +185,10 @@ pub struct Packet {
     pub sequence: u16,
     /// RTP timestamp in samples at 48 kHz.
     pub timestamp: u32,
+    /// Marker bit: with Discord's clients, the first packet of a talk spurt (RFC 3551, section 4.1).
+    pub marker: bool,
+    /// What the sender says beside the sound.
+    pub extensions: Extensions,
     /// How long ago it arrived.
     pub age: Duration,
     /// The Opus packet.
@@ -149,7 +198,7 @@ pub struct Packet {
 /// Leaves the audio out.
 impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, ssrc, sequence, timestamp, age, opus } = self;
+        let Self { user, ssrc, sequence, timestamp, age, opus, .. } = self;
         write!(
             f,
             "Packet(user {user}, ssrc {ssrc}, {sequence}, {timestamp}, {age:?} old, {} bytes)",

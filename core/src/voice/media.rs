@@ -10,13 +10,15 @@ use bytes::Bytes;
 use crate::id::UserId;
 use crate::machine::{Audio, SocketId};
 use crate::rtp::aead::{Backend, KEY, Mode, NONCE, TAG};
+use crate::rtp::extension::{self, Extensions};
 use crate::rtp::header::{self, FIXED, Header, OPUS};
 use crate::rtp::replay::{Order, ReplayWindow};
+use crate::rtp::rtcp;
 use crate::rtp::transport::{self, Exhausted, OpenError, Sealer};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::discovery::{Discovery, Due};
 use crate::voice::encryption::Opened;
-use crate::voice::event::Packet;
+use crate::voice::event::{Packet, SenderReport, Speaker};
 use crate::voice::tally::{self, Dropped, Tally};
 
 /// How often a datagram goes out so that network address translation stays open (five seconds, as official
@@ -29,11 +31,21 @@ const MAX_STREAMS: usize = 1024;
 const MAX_PENDING: usize = 4096;
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
 
+/// How many packets in a row may be lost: a greater jump of the sequence number is a sender that started anew (RFC 3550,
+/// section A.1, MAX_DROPOUT).
+const LONGEST_LOSS: u16 = 3000;
+/// How many stale packets, each following the one before, make a sender that started anew. RFC 3550, section A.1, takes
+/// two; five are not two that were held up on their way.
+const RESTART: u8 = 5;
+
 #[derive(Debug, Default)]
 struct Stream {
     user: Option<UserId>,
     window: ReplayWindow,
+    /// Of stale packets in a row, each following the one before: the number that is next, and how many.
+    stray: (u16, u8),
     tally: Tally,
+    report: Option<SenderReport>,
 }
 
 #[derive(Debug)]
@@ -42,6 +54,8 @@ struct Pending {
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
+    marker: bool,
+    extensions: Extensions,
     /// Opus, or what the end-to-end encryption made of it.
     frame: Vec<u8>,
 }
@@ -196,7 +210,10 @@ impl Media {
         };
         if header::is_rtcp(data) {
             match transport::open_rtcp(cipher, data) {
-                Ok(_) => self.rtcp += 1,
+                Ok(length) => {
+                    self.rtcp += 1;
+                    self.on_rtcp(now, data.get(..length).unwrap_or_default());
+                }
                 Err(error) => self.refuse(error),
             }
             return Received::Nothing;
@@ -224,6 +241,7 @@ impl Media {
         let tally = &mut stream.tally;
         match stream.window.accept(header.sequence) {
             Order::First => {}
+            Order::Ahead { skipped } if skipped > LONGEST_LOSS => tally.restarts += 1,
             Order::Ahead { skipped } => tally.lost += u64::from(skipped),
             Order::Late => {
                 tally.late += 1;
@@ -234,13 +252,23 @@ impl Media {
                 return Received::Nothing;
             }
             Order::Stale => {
-                tally.stale += 1;
-                return Received::Nothing;
+                let (next, run) = stream.stray;
+                let run = if header.sequence == next { run + 1 } else { 1 };
+                stream.stray = (header.sequence.wrapping_add(1), run);
+                if run < RESTART {
+                    tally.stale += 1;
+                    return Received::Nothing;
+                }
+                tally.restarts += 1;
+                stream.stray = Default::default();
+                stream.window = ReplayWindow::default();
+                stream.window.accept(header.sequence);
             }
         }
         tally.received += 1;
         tally.padding += u64::from(opus.is_empty());
-        let (ssrc, sequence, timestamp) = (header.ssrc, header.sequence, header.timestamp);
+        let Header { ssrc, sequence, timestamp, marker, .. } = header;
+        let extensions = Extensions::read(extension::of(&header, data));
         let frame = data.get_mut(opus.clone()).unwrap_or_default();
         // Padding alone holds nothing to open.
         let opened = match stream.user {
@@ -251,11 +279,11 @@ impl Media {
         match (opened, stream.user) {
             (Opened::Media(length), Some(user)) => {
                 let opus = opus.start..opus.start + length;
-                return Received::Audio(Audio { user, ssrc, sequence, timestamp, opus });
+                return Received::Audio(Audio { user, ssrc, sequence, timestamp, marker, extensions, opus });
             }
             (Opened::NoKey, _) => {
                 let frame = frame.to_vec();
-                self.keep(Pending { at: now, ssrc, sequence, timestamp, frame });
+                self.keep(Pending { at: now, ssrc, sequence, timestamp, marker, extensions, frame });
             }
             (refused, _) => {
                 tally.unopened += 1;
@@ -279,6 +307,27 @@ impl Media {
         if let Some(sealer) = &mut self.sealer {
             sealer.use_up(left);
         }
+    }
+
+    fn on_rtcp(&mut self, now: Timestamp, compound: &[u8]) {
+        for packet in rtcp::packets(compound) {
+            match packet {
+                Ok(rtcp::Packet::SenderReport { ssrc, ntp, rtp, packets, octets, .. }) => {
+                    if let Some(stream) = self.streams.get_mut(&ssrc) {
+                        stream.report = Some(SenderReport { at: now, ntp, rtp, packets, octets });
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => self.dropped.malformed += 1,
+            }
+        }
+    }
+
+    pub(crate) fn speakers(&self) -> impl Iterator<Item = Speaker> {
+        self.streams.iter().filter_map(|(&ssrc, stream)| {
+            let Stream { tally, report, .. } = *stream;
+            Some(Speaker { user: stream.user?, ssrc, tally, report, playout: None })
+        })
     }
 
     fn refuse(&mut self, error: OpenError) {
@@ -339,13 +388,15 @@ impl Media {
             }
             self.pending_bytes -= pending.frame.len();
             if let Opened::Media(length) = opened {
-                let Pending { at, ssrc, sequence, timestamp, mut frame } = pending;
+                let Pending { at, ssrc, sequence, timestamp, marker, extensions, mut frame } = pending;
                 frame.truncate(length);
                 packets.push(Packet {
                     user,
                     ssrc,
                     sequence,
                     timestamp,
+                    marker,
+                    extensions,
                     age: now.since(at),
                     opus: frame.into(),
                 });
@@ -403,7 +454,8 @@ const fn count(dropped: &mut Dropped, refused: Opened) {
 mod tests {
     use super::*;
     use crate::machine::Scope;
-    use crate::rtp::aead::{Backend, KEY, Mode};
+    use crate::rtp::aead::{Backend, Cipher, KEY, Mode};
+    use crate::rtp::extension::AudioLevel;
     use crate::rtp::header::Header;
     use crate::rtp::transport::Sealer;
 
@@ -516,7 +568,8 @@ mod tests {
         video[1] = 101;
         take(video);
         assert_eq!(audio, 4);
-        let tally = Tally { received: 4, padding: 1, lost: 1, late: 1, duplicated: 1, stale: 1, unopened: 0 };
+        let tally =
+            Tally { received: 4, padding: 1, lost: 1, late: 1, duplicated: 1, stale: 1, ..Tally::default() };
         assert_eq!(media.tallies()[&USER], tally);
         let dropped =
             Dropped { foreign: 2, malformed: 1, unauthentic: 1, other_payload: 1, ..Dropped::default() };
@@ -547,6 +600,72 @@ mod tests {
         let mut data = packet(&mut sealer, 100, b"opus");
         assert!(matches!(media.handle_datagram(Timestamp::ZERO, &mut data, clear), Received::Audio(_)));
         assert_eq!(media.tallies().into_values().map(|tally| tally.received).sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn a_sender_that_starts_anew_is_heard_again() {
+        let (mut media, mut sealer) = media();
+        media.map(Timestamp::ZERO, SSRC, USER, clear);
+        let mut heard = |sequence| {
+            let mut data = packet(&mut sealer, sequence, b"opus");
+            matches!(media.handle_datagram(Timestamp::ZERO, &mut data, clear), Received::Audio(_))
+        };
+        assert!((20_000..20_010).all(&mut heard));
+        // Behind: single strays stay out, a run of five is a new start.
+        let rows = [(100, false), (101, false), (200, false), (201, false), (202, false), (203, false)];
+        assert!(rows.into_iter().all(|(sequence, expected)| heard(sequence) == expected));
+        assert!((204..300).all(&mut heard));
+        // Far ahead: nothing was lost on the way.
+        assert!((9000..9010).all(&mut heard));
+        let tally = media.tallies()[&USER];
+        assert_eq!((tally.restarts, tally.lost, tally.stale, tally.received), (2, 0, 6, 116));
+    }
+
+    #[test]
+    fn a_packet_tells_what_stands_beside_the_sound() {
+        let (mut media, _) = media();
+        media.map(Timestamp::ZERO, SSRC, USER, clear);
+        // An extension of one word: a voice 9 dB below full, of a priority speaker.
+        let mut clear_part = Header { marker: true, ..Header::new(7, 960, SSRC) }.to_bytes().to_vec();
+        clear_part[0] |= 0x10;
+        clear_part.extend([0xBE, 0xDE, 0, 1]);
+        let mut sealed = b"\x10\x89\x90\x01opus".to_vec();
+        let cipher = Cipher::new(Backend::default(), Mode::AeadAes256GcmRtpsize, &[9; KEY]);
+        let tag = cipher.seal([0, 0, 0, 1], &clear_part, &mut sealed).unwrap();
+        let mut data = [&clear_part[..], &sealed, &tag, &[0, 0, 0, 1]].concat();
+        let received = media.handle_datagram(Timestamp::ZERO, &mut data, clear);
+        let Received::Audio(audio) = received else { panic!("{received:?}") };
+        assert_eq!((audio.marker, &data[audio.opus]), (true, &b"opus"[..]));
+        let level = AudioLevel { voice: true, below_full: 9 };
+        assert_eq!(audio.extensions.audio_level, Some(level));
+        assert!(audio.extensions.speaker.is_some_and(extension::Speaker::is_priority));
+    }
+
+    #[test]
+    fn sender_reports_are_kept_for_the_statistics() {
+        let (mut media, _) = media();
+        let now = Timestamp::from_millis(5);
+        media.map(now, SSRC, USER, clear);
+        let mut seal = |body: &[u8]| {
+            let mut clear_part = Vec::from([0x80, 200, 0, 6]);
+            clear_part.extend(SSRC.to_be_bytes());
+            let mut sealed = body.to_vec();
+            let cipher = Cipher::new(Backend::default(), Mode::AeadAes256GcmRtpsize, &[9; KEY]);
+            let tag = cipher.seal([0, 0, 0, 1], &clear_part, &mut sealed).unwrap();
+            let mut data = [&clear_part[..], &sealed, &tag, &[0, 0, 0, 1]].concat();
+            assert_eq!(media.handle_datagram(now, &mut data, clear), Received::Nothing);
+            (media.speakers().collect::<Vec<_>>(), media.rtcp(), media.dropped().malformed)
+        };
+        assert_eq!(seal(&[1; 10]).2, 1, "a report that is too short");
+        let words = [0x0102_0304_u32, 5, 96_000, 100, 16_000];
+        let (speakers, rtcp, malformed) = seal(&words.map(u32::to_be_bytes).concat());
+        let report =
+            SenderReport { at: now, ntp: 0x0102_0304_0000_0005, rtp: 96_000, packets: 100, octets: 16_000 };
+        assert_eq!(
+            speakers.iter().map(|speaker| (speaker.user, speaker.report)).collect::<Vec<_>>(),
+            [(USER, Some(report))]
+        );
+        assert_eq!((rtcp, malformed), (2, 1));
     }
 
     #[test]

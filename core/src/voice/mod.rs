@@ -19,6 +19,7 @@
 //! | [`discovery`] | IP discovery |
 //! | `media` | datagrams: keepalive, decryption, whose SSRC |
 //! | [`jitter`] | one speaker's packets in order and in time, for whoever plays them as they come |
+//! | [`listening`] | a jitter buffer for each speaker |
 //! | `encryption` | end-to-end encryption, if the feature `dave` is on |
 //! | [`transmitter`] | which packet of ours goes out when |
 //! | [`tally`] | what is counted |
@@ -32,6 +33,7 @@ pub mod discovery;
 mod encryption;
 pub mod event;
 pub mod jitter;
+pub mod listening;
 pub(crate) mod media;
 pub mod opcode;
 pub mod payload;
@@ -43,5 +45,5 @@ pub mod transmitter;
 mod tests;
 
 pub use call::{Call, Config};
-pub use event::{Counters, Disconnect, Ended, Event, Next, Packet, Statistics};
+pub use event::{Counters, Disconnect, Ended, Event, Next, Packet, Speaker, Statistics};
 pub use transmitter::SendError;

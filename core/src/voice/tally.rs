@@ -35,6 +35,8 @@ pub struct Tally {
     pub duplicated: u64,
     /// Packets dropped because they came more than 127 numbers late.
     pub stale: u64,
+    /// How often the sequence numbers started anew: they jumped by more than 3,000, or went on behind what was heard.
+    pub restarts: u64,
     /// Packets among the received whose sound the end-to-end encryption did not give:
     /// [`Dropped`] has the causes.
     pub unopened: u64,
@@ -48,6 +50,7 @@ impl AddAssign for Tally {
         self.late += other.late;
         self.duplicated += other.duplicated;
         self.stale += other.stale;
+        self.restarts += other.restarts;
         self.unopened += other.unopened;
     }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dave")]
 mod dave;
+mod listen;
 mod send;
 
 use alloc::boxed::Box;

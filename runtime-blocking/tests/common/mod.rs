@@ -12,6 +12,7 @@ use sanscord::id::UserId;
 use sanscord::machine::{
     Audio, CloseFrame, FileId, Frame, Input, Machine, Method, Output, Request, RequestId, Scope, SocketId,
 };
+use sanscord::rtp::extension::Extensions;
 use sanscord::time::Timestamp;
 
 /// Tells every input as an event; its commands queue outputs.
@@ -120,7 +121,15 @@ impl Machine for Toy {
         self.outputs.push_back(Output::Event(Told::Datagram(socket, data.to_vec())));
         data.reverse();
         let opus = 0..data.len().min(3);
-        Some(Audio { user: UserId(1), ssrc: 2, sequence: 3, timestamp: 4, opus })
+        Some(Audio {
+            user: UserId(1),
+            ssrc: 2,
+            sequence: 3,
+            timestamp: 4,
+            marker: false,
+            extensions: Extensions::default(),
+            opus,
+        })
     }
 
     fn is_finished(&self) -> bool {

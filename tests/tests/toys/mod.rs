@@ -9,6 +9,7 @@ use sanscord::machine::{
     Audio, CloseFrame, Closed, FileId, FileReport, Frame, Input, Machine, Method, Output,
 };
 use sanscord::machine::{Request, RequestId, Response, Scope, SocketId};
+use sanscord::rtp::extension::Extensions;
 use sanscord::time::{Duration, Timestamp};
 use sanscord_testing::server::{Addresses, ConnectionId, Server, ServerInput, ServerOutput};
 
@@ -293,7 +294,15 @@ impl Machine for Talker {
     fn handle_datagram(&mut self, _: Timestamp, socket: SocketId, data: &mut [u8]) -> Option<Audio> {
         self.udp.filter(|(found, _)| *found == socket)?;
         let end = if self.bug == Bug::PointsOutside { data.len() + 1 } else { data.len() };
-        Some(Audio { user: UserId(7), ssrc: 1, sequence: data[3].into(), timestamp: 960, opus: 3..end })
+        Some(Audio {
+            user: UserId(7),
+            ssrc: 1,
+            sequence: data[3].into(),
+            timestamp: 960,
+            marker: false,
+            extensions: Extensions::default(),
+            opus: 3..end,
+        })
     }
 
     fn is_finished(&self) -> bool {

@@ -6,7 +6,7 @@ use super::Call;
 use crate::machine::{Frame, Output};
 use crate::voice::close::Action;
 use crate::voice::encryption::{Encryption, Wish};
-use crate::voice::event::{Disconnect, Event};
+use crate::voice::event::Disconnect;
 use crate::voice::opcode::OpCode;
 use crate::voice::payload::{Dave, Transition};
 
@@ -64,7 +64,8 @@ impl Call {
         let (Some(media), Some(encryption)) = (&mut self.media, &mut self.encryption) else { return };
         let now = self.now;
         for packet in media.open_kept(now, |user, frame| encryption.open(now, user, frame)) {
-            self.out.event(Event::Packet(packet));
+            self.hear_kept(packet);
         }
+        self.play();
     }
 }
