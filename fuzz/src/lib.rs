@@ -15,6 +15,8 @@ pub mod call;
 mod capture;
 pub mod client;
 pub mod cluster;
+mod dave_frame;
+pub mod dave_session;
 mod decrypt;
 mod discovery;
 pub mod drive;
@@ -22,11 +24,13 @@ mod envelope;
 pub mod gateway;
 mod gateway_message;
 pub mod inflate;
+mod jitter;
 pub mod message;
 mod objects;
 pub mod pack;
 mod recorder;
 mod rest_error;
+mod rtcp;
 mod rtp;
 pub mod step;
 
@@ -34,15 +38,19 @@ pub use call::call;
 pub use capture::capture;
 pub use client::client;
 pub use cluster::cluster;
+pub use dave_frame::dave_frame;
+pub use dave_session::dave_session;
 pub use decrypt::decrypt;
 pub use discovery::discovery;
 pub use envelope::envelope;
 pub use gateway::gateway;
 pub use gateway_message::message;
 pub use inflate::inflate;
+pub use jitter::jitter;
 pub use objects::objects;
 pub use recorder::recorder;
 pub use rest_error::rest_error;
+pub use rtcp::rtcp;
 pub use rtp::rtp;
 
 /// A fuzz target: it panics if the core breaks a rule.
@@ -54,14 +62,18 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("capture", capture),
     ("client", client),
     ("cluster", cluster),
+    ("dave_frame", dave_frame),
+    ("dave_session", dave_session),
     ("decrypt", decrypt),
     ("discovery", discovery),
     ("envelope", envelope),
     ("gateway", gateway),
     ("inflate", inflate),
+    ("jitter", jitter),
     ("message", message),
     ("objects", objects),
     ("recorder", recorder),
     ("rest_error", rest_error),
+    ("rtcp", rtcp),
     ("rtp", rtp),
 ];

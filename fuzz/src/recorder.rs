@@ -10,6 +10,7 @@ use sanscord::id::UserId;
 use sanscord::machine::Scope;
 use sanscord::opus::duration;
 use sanscord::record::{Event, Recorder, Recording};
+use sanscord::rtp::extension::Extensions;
 use sanscord::time::{Duration, Timestamp};
 use sanscord::voice::Packet;
 
@@ -53,7 +54,9 @@ fn take(recorder: &mut Recorder, now: Timestamp, rtp: &Rtp) {
         age => {
             let age = Duration::from_millis(u64::from(age) * 40);
             let opus = rtp.payload.clone().into();
-            recorder.handle_packet(now, &Packet { user, ssrc, sequence, timestamp, age, opus });
+            let (marker, extensions) = (false, Extensions::default());
+            let packet = Packet { user, ssrc, sequence, timestamp, marker, extensions, age, opus };
+            recorder.handle_packet(now, &packet);
         }
     }
 }

@@ -10,7 +10,7 @@ use sanscord::gateway::Event;
 use sanscord::gateway::phase::Phase;
 use sanscord::voice;
 use sanscord_fuzz::message::GUILD;
-use sanscord_fuzz::{TARGETS, call, client, cluster, gateway as shard};
+use sanscord_fuzz::{TARGETS, call, client, cluster, dave_session, gateway as shard};
 
 /// The most that all corpora may take, in bytes: they are part of the repository.
 const MAX_BYTES: u64 = 200 * 1024;
@@ -106,6 +106,12 @@ fn seeds_lead_where_they_should() {
         let heard: u64 = call.tallies().values().map(|tally| tally.received).sum();
         assert_eq!(heard, if name == "resumed" { 0 } else { 2 }, "{name}: {:?}", call.counters());
     }
+
+    for (name, epoch, members) in [("the_first_member", 3, 2), ("a_member_who_is_welcomed", 3, 2)] {
+        let session = dave_session::drive(&seed("dave_session", name));
+        assert_eq!((session.epoch(), session.members().len()), (Some(epoch), members), "{name}");
+    }
+    assert!(dave_session::drive(&seed("dave_session", "off_and_on_again")).can_send());
 
     let client = client::drive(&seed("client", "gateway_session_lost")).machine;
     let call = client.call(GUILD).unwrap();

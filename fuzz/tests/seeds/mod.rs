@@ -3,6 +3,7 @@
 mod capture;
 mod cluster;
 mod conversation;
+mod dave;
 mod script;
 mod wire;
 
@@ -16,15 +17,19 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "capture" => capture::capture(),
         "client" => [conversation::client(), script::client()].concat(),
         "cluster" => cluster::cluster(),
+        "dave_frame" => dave::frame(),
+        "dave_session" => dave::session(),
         "decrypt" => wire::decrypt(),
         "discovery" => wire::discovery(),
         "envelope" => wire::envelope(),
         "gateway" => script::gateway(),
         "inflate" => wire::inflate(),
+        "jitter" => wire::jitter(),
         "message" => wire::message(),
         "objects" => wire::objects(),
         "recorder" => script::recorder(),
         "rest_error" => wire::rest_error(),
+        "rtcp" => wire::rtcp(),
         "rtp" => wire::rtp(),
         _ => Vec::new(),
     }

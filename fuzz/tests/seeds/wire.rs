@@ -260,3 +260,50 @@ pub(super) fn rest_error() -> Vec<Seed> {
         ("echo", answer(400, "", &String::from_utf8_lossy(&Message::new(3, 1).gateway()))),
     ]
 }
+
+pub(super) fn rtcp() -> Vec<Seed> {
+    let report = |count: u8| {
+        let mut report = vec![0x80 | count, 200, 0, 6 + 6 * count];
+        report.extend([1; 24]);
+        report.extend(vec![2; 24 * usize::from(count)]);
+        report
+    };
+    let bye = [0x81, 203, 0, 3, 0, 0, 0, 7, 3, b'b', b'y', b'e', 0, 0, 0, 0];
+    vec![
+        ("a_sender_report", report(0)),
+        ("a_sender_report_with_blocks", report(3)),
+        ("a_compound", [report(1), vec![0x81, 202, 0, 1, 1, 1, 1, 1], bye.to_vec()].concat()),
+        ("a_receiver_report", [&[0x81, 201, 0, 7][..], &[3; 28]].concat()),
+        ("padded", vec![0xA0, 203, 0, 1, 0, 0, 0, 4]),
+        ("shorter_than_it_says", vec![0x80, 200, 0, 6, 1, 2]),
+        ("fewer_blocks_than_it_counts", vec![0x9F, 201, 0, 1, 0, 0, 0, 1]),
+        ("one_byte_extension", vec![0xBE, 0xDE, 0x10, 0x89, 0x90, 2, 0x51, 1, 2, 0]),
+        ("two_byte_extension", vec![0x10, 0, 1, 1, 7, 0, 200, 0, 5, 2, 1, 2]),
+    ]
+}
+
+pub(super) fn jitter() -> Vec<Seed> {
+    // Whether adaptive, least and most; then kind, wait, sequence number and timestamp of each.
+    let script = |packets: &[(u8, u8, u16)]| {
+        let mut script = vec![1, 20, 50];
+        for &(kind, wait, sequence) in packets {
+            script.extend([kind, wait]);
+            script.extend(sequence.to_le_bytes());
+            script.extend(0_u32.to_le_bytes());
+        }
+        script.push(0);
+        script
+    };
+    let speech: Vec<_> = (0..40).map(|n| (7, 20, n)).collect();
+    let lossy: Vec<_> = (0..60_u16).filter(|n| n % 5 != 3).map(|n| (7, 20, n.wrapping_add(65_500))).collect();
+    let burst: Vec<_> = (0..30).map(|n| (7, if n == 12 { 250 } else { 0 }, n)).collect();
+    let swapped: Vec<_> = (0..40).map(|n| (7, 20, n ^ 1)).collect();
+    let restarted = [(7, 20, 5), (0, 0, 0), (7, 20, 40_000), (3, 20, 40_001), (7, 20, 40_002), (2, 0, 0)];
+    vec![
+        ("speech", script(&speech)),
+        ("losses_over_the_wrap", script(&lossy)),
+        ("a_burst", script(&burst)),
+        ("every_second_late", script(&swapped)),
+        ("another_ssrc_and_padding", script(&restarted)),
+    ]
+}
