@@ -2,6 +2,7 @@
 
 #[cfg(feature = "dave")]
 mod dave;
+mod day;
 mod listen;
 mod send;
 

@@ -177,6 +177,12 @@ impl Transmitter {
         Some(Next::Packet { sequence, timestamp, opus })
     }
 
+    /// What the next packet's numbers are.
+    #[cfg(test)]
+    pub(crate) const fn start_at(&mut self, sequence: u16, timestamp: u32) {
+        (self.sequence, self.timestamp) = (sequence, timestamp);
+    }
+
     /// Takes a packet back that could not be sent.
     pub(crate) fn give_back(&mut self, opus: Bytes) {
         self.queue.push_front(opus);

@@ -132,6 +132,12 @@ impl Call {
         }
     }
 
+    /// What the next packet's numbers are.
+    #[cfg(test)]
+    pub(crate) const fn start_numbers_at(&mut self, sequence: u16, timestamp: u32) {
+        self.transmitter.start_at(sequence, timestamp);
+    }
+
     /// Leaves the transport key so many nonces.
     #[cfg(test)]
     pub(crate) fn use_up_key(&mut self, left: u32) {
