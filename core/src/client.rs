@@ -243,6 +243,24 @@ impl Client {
         self.call_mut(guild).ok_or(SendError::NoCall)?.send_opus(now, opus)
     }
 
+    /// Shows us as muted or deafened in this guild's call: see [`Call::set_self_state`].
+    pub fn set_self_state(&mut self, now: Timestamp, guild: GuildId, mute: bool, deaf: bool) {
+        self.tick(now);
+        if let Some(call) = self.call_mut(guild) {
+            call.set_self_state(now, mute, deaf);
+        }
+    }
+
+    /// Ends this guild's call without a word to the main gateway: see [`Call::disconnect`]. A recording there ends with
+    /// it.
+    pub fn disconnect(&mut self, now: Timestamp, guild: GuildId) {
+        self.tick(now);
+        self.stop_recording(now, guild);
+        if let Some(call) = self.call_mut(guild) {
+            call.disconnect(now);
+        }
+    }
+
     /// Puts the packets of this guild's call in order as they come: see [`Call::listen`].
     pub fn listen(&mut self, now: Timestamp, guild: GuildId, config: Option<jitter::Config>) {
         self.tick(now);

@@ -9,6 +9,7 @@ mod send;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
@@ -102,6 +103,8 @@ const LONGEST_BEAT: Duration = Duration::from_secs(5);
 const PATIENCE: u32 = 3;
 /// How often a resume is tried before the channel is asked for again.
 const RESUME_TRIES: u32 = 4;
+/// How many of the offered modes are kept to be shown.
+const MAX_OFFERED: usize = 16;
 /// The Speaking flag of a microphone.
 const MICROPHONE: u32 = 1;
 /// The voice gateway's version.
@@ -137,6 +140,7 @@ pub struct Call {
     /// Of the voice session, which begins before the media.
     encryption: Option<Encryption>,
     mode: Option<Mode>,
+    offered: Vec<String>,
     transmitter: Transmitter,
     /// What the voice server was last told of our speaking, in this voice session.
     told_speaking: u32,
@@ -175,6 +179,7 @@ impl Call {
             media: None,
             encryption: None,
             mode: None,
+            offered: Vec::new(),
             attempt: 0,
             listening: None,
             latency: None,
@@ -239,10 +244,35 @@ impl Call {
             .map(move |speaker| Speaker { playout: playout(speaker.user, speaker.ssrc), ..speaker })
     }
 
+    /// The encryption modes that the voice server offered last, by their names on the wire; the first 16.
+    #[must_use]
+    pub fn offered_modes(&self) -> &[String] {
+        &self.offered
+    }
+
     /// Leaves the channel and ends the call.
     pub fn leave(&mut self, now: Timestamp) {
         self.tick(now);
         self.end(Ended::ByUser);
+    }
+
+    /// Ends the call without a word to the main gateway: for Discord, we stay in the channel until it misses us.
+    pub fn disconnect(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.close(Ended::ByUser);
+    }
+
+    /// Shows us as muted, or deafened, or neither. It holds for later connections of this call too.
+    pub fn set_self_state(&mut self, now: Timestamp, mute: bool, deaf: bool) {
+        self.tick(now);
+        if (self.config.self_mute, self.config.self_deaf) == (mute, deaf) {
+            return;
+        }
+        (self.config.self_mute, self.config.self_deaf) = (mute, deaf);
+        // Before the channel is asked for, and after the end, there is nothing to change.
+        if !matches!(self.phase, Phase::Ended | Phase::Waiting { resume: false, .. }) {
+            self.update_voice_state(Some(self.config.channel));
+        }
     }
 
     fn tick(&mut self, now: Timestamp) {
@@ -504,6 +534,13 @@ impl Call {
         // Where Discord may still count us in, say that we leave.
         if !matches!(reason, Ended::Removed | Ended::GatewayStopped) {
             self.update_voice_state(None);
+        }
+        self.close(reason);
+    }
+
+    fn close(&mut self, reason: Ended) {
+        if self.phase == Phase::Ended {
+            return;
         }
         self.drop_connection(END_SESSION);
         self.drop_media();

@@ -404,6 +404,36 @@ impl Voice {
 }
 
 #[test]
+fn what_is_shown_of_us_changes_and_stays() {
+    let mut bench = Bench::new(config());
+    bench.asked.clear();
+    bench.call.set_self_state(bench.now, true, false);
+    bench.drain();
+    assert_eq!(bench.asked, [Some(CHANNEL)]);
+    assert!(bench.transcript.contains("self_mute: true, self_deaf: false"), "{}", bench.transcript);
+    bench.call.set_self_state(bench.now, true, false);
+    bench.drain();
+    assert_eq!(bench.asked.len(), 1, "nothing has changed");
+    for step in HANDSHAKE {
+        step(&mut bench);
+    }
+    bench.by_peer(4006);
+    bench.transcript.clear();
+    bench.sleep_until(|bench| bench.asked.len() == 2);
+    assert!(bench.transcript.contains("self_mute: true"));
+}
+
+#[test]
+fn a_disconnected_call_says_nothing_to_the_main_gateway() {
+    let mut bench = Bench::live();
+    assert_eq!(bench.call.offered_modes(), [AES, XCHACHA]);
+    bench.call.disconnect(bench.now);
+    bench.drain();
+    assert!(bench.asked.is_empty() && bench.closes.len() == 2);
+    assert_eq!(bench.ended(), &Ended::ByUser);
+}
+
+#[test]
 fn a_call_is_set_up_in_either_order_of_everything() {
     for order in 0..8 {
         let (server_first, ready_first, hello_last) = (order & 1 != 0, order & 2 != 0, order & 4 != 0);

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::{Call, LONGEST_BEAT, PATIENCE, STEP_LIMIT};
+use super::{Call, LONGEST_BEAT, MAX_OFFERED, PATIENCE, STEP_LIMIT};
 use crate::envelope;
 use crate::heart::Heart;
 use crate::machine::Output;
@@ -50,6 +50,7 @@ impl Call {
         if !matches!(self.phase, Phase::Identifying { .. }) {
             return;
         }
+        self.offered = ready.modes.iter().take(MAX_OFFERED).cloned().collect();
         let offered = |mode: &Mode| ready.modes.iter().any(|name| name == mode.name());
         let Some(mode) = self.config.modes.iter().copied().find(offered) else {
             self.end(Ended::NoMode { offered: ready.modes.clone() });
