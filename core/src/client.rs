@@ -1,6 +1,7 @@
-//! The whole client: shards, calls and their recordings. Routing only; every rule is in the parts.
+//! The whole client: shards, calls, what they play and their recordings. Routing only; every rule is in the parts.
 
 mod event;
+mod playing;
 
 pub use crate::cluster::Stopped;
 pub use event::Event;
@@ -11,6 +12,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use self::playing::Playing;
 use crate::cluster::{self, Cluster, Identifies, Shards, State};
 use crate::entropy::Entropy;
 use crate::gateway::name::EventName;
@@ -111,6 +113,7 @@ pub struct Client {
     records: BTreeMap<GuildId, Box<str>>,
     rooms: Vec<Room>,
     recordings: Vec<Recording>,
+    players: Vec<Playing>,
     /// The deadline that the last drain came to, if nothing has happened since: packets are many.
     rest: Option<Option<Timestamp>>,
     is_stopped: bool,
@@ -152,6 +155,7 @@ impl Client {
             records: BTreeMap::new(),
             rooms: Vec::new(),
             recordings: Vec::new(),
+            players: Vec::new(),
             rest: None,
             is_stopped: false,
             stopped: None,
@@ -224,11 +228,12 @@ impl Client {
         self.rooms.push(Room { scope, call });
     }
 
-    /// Leaves the voice channel of this guild. A recording there ends with it.
+    /// Leaves the voice channel of this guild. A recording there ends with it, and what plays.
     pub fn leave(&mut self, now: Timestamp, guild: GuildId) {
         self.tick(now);
         self.joins.remove(&guild);
         self.stop_recording(now, guild);
+        self.end_player(guild);
         for room in self.rooms.iter_mut().filter(|room| room.call.guild() == guild) {
             room.call.leave(now);
         }
@@ -371,6 +376,9 @@ impl Client {
         for room in &mut self.rooms {
             room.call.leave(now);
         }
+        for playing in &mut self.players {
+            playing.player.end();
+        }
         // What the calls still have to say on the gateway goes out before it closes.
         self.drain_calls();
         how(&mut self.cluster, now);
@@ -504,6 +512,7 @@ impl Client {
                 let stays = self.rooms.iter().any(|room| room.call.guild() == guild && !room.has_ended());
                 if !stays {
                     self.stop_recording(self.now, guild);
+                    self.end_player(guild);
                 }
             }
             _ => {}
@@ -564,6 +573,7 @@ impl Machine for Client {
             }
             Input::Response(request, _) => Some(request.scope()),
             Input::File(file, _) => Some(file.scope()),
+            Input::Source(source, _) => Some(source.scope()),
         };
         match (owner, input) {
             (None, input) => {
@@ -581,6 +591,8 @@ impl Machine for Client {
                     room.call.handle_input(now, input);
                 } else if let Some(recording) = self.recordings.iter_mut().find(|r| r.scope == scope) {
                     recording.recorder.handle_input(now, input);
+                } else if let Some(playing) = self.players.iter_mut().find(|p| p.scope == scope) {
+                    playing.player.handle_input(now, input);
                 }
             }
         }
@@ -595,13 +607,19 @@ impl Machine for Client {
         }
         // A dispatch is the calls' to take, and a call's op 4 the shard's to send: its turn comes twice.
         self.drain_cluster();
-        let mut deadline = soonest(self.drain_calls(), self.drain_recordings());
+        let mut deadline = self.drain_calls();
+        if self.feed_calls() {
+            deadline = self.drain_calls();
+        }
+        self.drain_players();
+        deadline = soonest(deadline, self.drain_recordings());
         deadline = soonest(deadline, self.drain_cluster());
         if let Some(output) = self.out.pop() {
             return output;
         }
         if self.rooms.is_empty()
             && self.recordings.is_empty()
+            && self.players.is_empty()
             && self.cluster.is_finished()
             && let Some(reason) = self.stopped.take()
         {
@@ -634,6 +652,7 @@ impl Machine for Client {
             && self.cluster.is_finished()
             && self.rooms.is_empty()
             && self.recordings.is_empty()
+            && self.players.is_empty()
             && self.stopped.is_none()
             && self.out.is_empty()
     }

@@ -549,6 +549,7 @@ impl Machine for Cluster {
             }
             Input::Response(request, _) => Some(request.scope()),
             Input::File(file, _) => Some(file.scope()),
+            Input::Source(source, _) => Some(source.scope()),
         };
         match (scope, input) {
             (None, _) => {

@@ -44,6 +44,7 @@
 //! | [`heart`] | | heartbeats |
 //! | [`voice`] | [`Call`](voice::Call) | a voice call: voice gateway, IP discovery, media |
 //! | `dave` | | end-to-end encryption: the group of a call, and its frames |
+//! | [`play`] | [`Player`](play::Player) | what a call plays: a queue of tracks |
 //! | [`record`] | [`Recorder`](record::Recorder) | audio packets to Ogg Opus files |
 //! | [`opus`] | | how long Opus packets last |
 //! | [`rtp`] | | RTP and its encryption |
@@ -90,6 +91,7 @@ pub mod object;
 pub mod opcode;
 pub mod opus;
 mod outbox;
+pub mod play;
 pub mod record;
 pub mod rest;
 pub mod rtp;

@@ -13,6 +13,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use crate::id::UserId;
+use crate::play::Origin;
 use crate::rtp::extension::Extensions;
 use crate::time::{Duration, Timestamp};
 
@@ -96,6 +97,8 @@ pub enum Input {
     Response(RequestId, Result<Response, Unanswered>),
     /// A file was closed, or failed. The last input for it.
     File(FileId, FileReport),
+    /// A source of audio brought something, or has come to its end.
+    Source(SourceId, SourceReport),
 }
 
 /// What to do, in this order.
@@ -139,6 +142,27 @@ pub enum Output<E> {
     Append(FileId, Bytes),
     /// Bring a file safely to the disk and close it. Answer with [`Input::File`].
     CloseFile(FileId),
+    /// Open a source of audio for reading, on a thread of its own: every call to it may wait. Answer with
+    /// [`SourceReport::Opened`] or [`SourceReport::Failed`].
+    OpenSource {
+        /// The name that this source has from now on.
+        source: SourceId,
+        /// What to open.
+        origin: Origin,
+        /// Where to begin: a source that cannot begin there has failed.
+        at: Duration,
+        /// The volume: 1 is as recorded. Where it cannot be set, answer with [`SourceReport::VolumeRefused`] too.
+        volume: f32,
+    },
+    /// Read so many frames more from a source, and deliver them as they come.
+    ReadSource(SourceId, usize),
+    /// Send a source to this time. What was to be read before, and was not yet delivered, is not to be read any
+    /// more. Answer with [`SourceReport::Sought`] or [`SourceReport::SeekRefused`].
+    SeekSource(SourceId, Duration),
+    /// Set the volume of what is read from now on. Answer only if it cannot be set.
+    SetVolume(SourceId, f32),
+    /// Drop a source. No answer is due.
+    CloseSource(SourceId),
     /// Tell the user.
     Event(E),
     /// Drained. Come back with [`Input::Timeout`] at this time, or with any other input before it. `None`: only
@@ -159,6 +183,13 @@ impl<E> Output<E> {
             Self::OpenFile { file, path } => Output::OpenFile { file, path },
             Self::Append(file, data) => Output::Append(file, data),
             Self::CloseFile(file) => Output::CloseFile(file),
+            Self::OpenSource { source, origin, at, volume } => {
+                Output::OpenSource { source, origin, at, volume }
+            }
+            Self::ReadSource(source, frames) => Output::ReadSource(source, frames),
+            Self::SeekSource(source, at) => Output::SeekSource(source, at),
+            Self::SetVolume(source, volume) => Output::SetVolume(source, volume),
+            Self::CloseSource(source) => Output::CloseSource(source),
             Self::Event(this) => Output::Event(event(this)),
             Self::Wait(deadline) => Output::Wait(deadline),
         }
@@ -182,6 +213,10 @@ pub struct RequestId(u64);
 /// Names a file; minted by a machine, never used twice.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct FileId(u64);
+
+/// Names a source of audio; minted by a machine, never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SourceId(u64);
 
 /// Mints the names of one machine, so that a composition can tell by a name whose it is.
 #[derive(Debug)]
@@ -218,6 +253,11 @@ impl Scope {
         FileId(self.mint())
     }
 
+    /// A fresh name for a source of audio.
+    pub const fn source(&mut self) -> SourceId {
+        SourceId(self.mint())
+    }
+
     const fn mint(&mut self) -> u64 {
         self.minted += 1;
         ((self.number as u64) << 32) | self.minted as u64
@@ -242,7 +282,7 @@ macro_rules! names {
     )*};
 }
 
-names!(SocketId RequestId FileId);
+names!(SocketId RequestId FileId SourceId);
 
 /// One whole WebSocket message.
 #[derive(Clone, Eq, PartialEq)]
@@ -446,6 +486,55 @@ pub enum FileReport {
         /// What went wrong, for a human.
         reason: Box<str>,
     },
+}
+
+/// What became of a source of audio. Reports come in the order of what they answer.
+#[derive(Clone, Eq, PartialEq)]
+pub enum SourceReport {
+    /// It is open.
+    Opened {
+        /// How long it is as a whole, if that is known.
+        length: Option<Duration>,
+    },
+    /// Opus packets, no more than were asked for.
+    Frames(Vec<Bytes>),
+    /// It has come to its end. It stays open, and can be sent elsewhere.
+    Ended,
+    /// It could not be opened, or read any further, and is dropped: the last input for it.
+    Failed {
+        /// What went wrong, for a human.
+        reason: Box<str>,
+    },
+    /// It was sent elsewhere: frames are from there now.
+    Sought {
+        /// Where the next frame begins.
+        at: Duration,
+    },
+    /// It could not be sent elsewhere, and stays where it was.
+    SeekRefused {
+        /// Why, for a human.
+        reason: Box<str>,
+    },
+    /// Its volume could not be set, and stays what it was.
+    VolumeRefused {
+        /// Why, for a human.
+        reason: Box<str>,
+    },
+}
+
+/// Shows of frames only how many they are.
+impl fmt::Debug for SourceReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened { length } => write!(f, "Opened({length:?})"),
+            Self::Frames(frames) => write!(f, "Frames({})", frames.len()),
+            Self::Ended => f.write_str("Ended"),
+            Self::Failed { reason } => write!(f, "Failed({reason:?})"),
+            Self::Sought { at } => write!(f, "Sought({at:?})"),
+            Self::SeekRefused { reason } => write!(f, "SeekRefused({reason:?})"),
+            Self::VolumeRefused { reason } => write!(f, "VolumeRefused({reason:?})"),
+        }
+    }
 }
 
 /// An Opus packet that lies decrypted in the datagram which brought it.

@@ -11,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capture::redact::Redactor;
-use crate::machine::{CloseFrame, Closed, FileReport, Frame, Input, Output, Response, Unanswered};
-use crate::time::Timestamp;
+use crate::machine::{
+    CloseFrame, Closed, FileReport, Frame, Input, Output, Response, SourceReport, Unanswered,
+};
+use crate::play::Origin;
+use crate::time::{Duration, Timestamp};
 
 /// What a line tells, and when it happened.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -77,6 +80,35 @@ pub(super) enum Step {
     },
 
     // Outputs.
+    SourceOpened {
+        source: u64,
+        nanos: Option<u64>,
+    },
+    /// Media: of each packet the two bytes that say how long it plays, and its length.
+    SourceFrames {
+        source: u64,
+        frames: Vec<(String, usize)>,
+    },
+    SourceEnded {
+        source: u64,
+    },
+    SourceFailed {
+        source: u64,
+        reason: String,
+    },
+    SourceSought {
+        source: u64,
+        nanos: u64,
+    },
+    SeekRefused {
+        source: u64,
+        reason: String,
+    },
+    VolumeRefused {
+        source: u64,
+        reason: String,
+    },
+
     OpenWebSocket {
         socket: u64,
         url: String,
@@ -116,6 +148,28 @@ pub(super) enum Step {
     },
     CloseFile {
         file: u64,
+    },
+    /// `path` if it is a file.
+    OpenSource {
+        source: u64,
+        path: Option<String>,
+        nanos: u64,
+        volume: f32,
+    },
+    ReadSource {
+        source: u64,
+        frames: usize,
+    },
+    SeekSource {
+        source: u64,
+        nanos: u64,
+    },
+    SetVolume {
+        source: u64,
+        volume: f32,
+    },
+    CloseSource {
+        source: u64,
     },
     Event {
         event: String,
@@ -213,7 +267,60 @@ impl Step {
                 };
                 Self::File { file: file.as_u64(), failed }
             }
+            Input::Source(source, report) => Self::source(source.as_u64(), report, clean),
         }
+    }
+
+    fn source(source: u64, report: &SourceReport, clean: &mut impl Clean) -> Self {
+        match report {
+            SourceReport::Opened { length } => Self::SourceOpened { source, nanos: length.map(nanos) },
+            SourceReport::Frames(frames) => {
+                let frame = |frame: &Bytes| (hex(frame.get(..2).unwrap_or(frame)), frame.len());
+                Self::SourceFrames { source, frames: frames.iter().map(frame).collect() }
+            }
+            SourceReport::Ended => Self::SourceEnded { source },
+            SourceReport::Failed { reason } => Self::SourceFailed { source, reason: clean.string(reason) },
+            SourceReport::Sought { at } => Self::SourceSought { source, nanos: nanos(*at) },
+            SourceReport::SeekRefused { reason } => {
+                Self::SeekRefused { source, reason: clean.string(reason) }
+            }
+            SourceReport::VolumeRefused { reason } => {
+                Self::VolumeRefused { source, reason: clean.string(reason) }
+            }
+        }
+    }
+
+    /// What a source reported, and which; `None` if this is no such line, or is damaged. Packets are silent ones of
+    /// the same duration and length.
+    pub(super) fn to_source_report(&self) -> Option<(u64, SourceReport)> {
+        let reasoned = |reason: &String| Box::from(reason.as_str());
+        Some(match self {
+            Self::SourceOpened { source, nanos } => {
+                (*source, SourceReport::Opened { length: nanos.map(Duration::from_nanos) })
+            }
+            Self::SourceFrames { source, frames } => {
+                let frame = |(head, length): &(String, usize)| {
+                    let mut frame = unhex(head)?;
+                    frame.resize((*length).min(MAX_PACKET), 0);
+                    Some(Bytes::from(frame))
+                };
+                (*source, SourceReport::Frames(frames.iter().map(frame).collect::<Option<_>>()?))
+            }
+            Self::SourceEnded { source } => (*source, SourceReport::Ended),
+            Self::SourceFailed { source, reason } => {
+                (*source, SourceReport::Failed { reason: reasoned(reason) })
+            }
+            Self::SourceSought { source, nanos } => {
+                (*source, SourceReport::Sought { at: Duration::from_nanos(*nanos) })
+            }
+            Self::SeekRefused { source, reason } => {
+                (*source, SourceReport::SeekRefused { reason: reasoned(reason) })
+            }
+            Self::VolumeRefused { source, reason } => {
+                (*source, SourceReport::VolumeRefused { reason: reasoned(reason) })
+            }
+            _ => return None,
+        })
     }
 
     pub(super) fn output<E>(
@@ -255,12 +362,32 @@ impl Step {
             }
             Output::Append(file, data) => Self::Append { file: file.as_u64(), bytes: data.len() },
             Output::CloseFile(file) => Self::CloseFile { file: file.as_u64() },
+            Output::OpenSource { source, origin, at, volume } => {
+                let path = match origin {
+                    Origin::File(path) => Some(clean.string(path)),
+                    Origin::Custom(_) => None,
+                };
+                Self::OpenSource { source: source.as_u64(), path, nanos: nanos(*at), volume: *volume }
+            }
+            Output::ReadSource(source, frames) => {
+                Self::ReadSource { source: source.as_u64(), frames: *frames }
+            }
+            Output::SeekSource(source, at) => Self::SeekSource { source: source.as_u64(), nanos: nanos(*at) },
+            Output::SetVolume(source, volume) => Self::SetVolume { source: source.as_u64(), volume: *volume },
+            Output::CloseSource(source) => Self::CloseSource { source: source.as_u64() },
             Output::Event(event) => {
                 Self::Event { event: shorten(&clean.string(&describe(event))).into_owned() }
             }
             Output::Wait(until) => Self::Wait { until: until.map(Timestamp::as_nanos) },
         }
     }
+}
+
+/// The longest packet of a source that is made up for a replay, in bytes: no datagram holds a longer one.
+const MAX_PACKET: usize = 65_535;
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Data {

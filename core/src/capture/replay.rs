@@ -6,7 +6,9 @@ use alloc::string::ToString;
 
 use crate::capture::line::{AsItIs, Line, Step, unhex};
 use crate::capture::{MAX_LINE, Replayable, VERSION};
-use crate::machine::{FileId, FileReport, Frame, Input, Output, RequestId, Scope, SocketId, Unanswered};
+use crate::machine::{
+    FileId, FileReport, Frame, Input, Output, RequestId, Scope, SocketId, SourceId, Unanswered,
+};
 use crate::time::Timestamp;
 
 /// A capture that was replayed without a difference.
@@ -79,6 +81,7 @@ struct Player<M> {
     sockets: BTreeMap<u64, SocketId>,
     requests: BTreeMap<u64, RequestId>,
     files: BTreeMap<u64, FileId>,
+    sources: BTreeMap<u64, SourceId>,
     /// Names that no machine knows.
     strange: Scope,
 }
@@ -100,6 +103,7 @@ impl<M: Replayable> Player<M> {
             sockets: BTreeMap::new(),
             requests: BTreeMap::new(),
             files: BTreeMap::new(),
+            sources: BTreeMap::new(),
             strange: Scope::new(u32::MAX),
         })
     }
@@ -124,6 +128,11 @@ impl<M: Replayable> Player<M> {
             | Step::OpenFile { .. }
             | Step::Append { .. }
             | Step::CloseFile { .. }
+            | Step::OpenSource { .. }
+            | Step::ReadSource { .. }
+            | Step::SeekSource { .. }
+            | Step::SetVolume { .. }
+            | Step::CloseSource { .. }
             | Step::Event { .. }
             | Step::Wait { .. } => self.compare(number, line)?,
             step => {
@@ -162,7 +171,10 @@ impl<M: Replayable> Player<M> {
                 Input::File(self.file(*file), report)
             }
             Step::Timeout => Input::Timeout,
-            _ => return None,
+            step => {
+                let (source, report) = step.to_source_report()?;
+                Input::Source(self.source(source), report)
+            }
         })
     }
 
@@ -177,6 +189,9 @@ impl<M: Replayable> Player<M> {
             }
             Output::OpenFile { file, .. } => {
                 self.files.insert(file.as_u64(), *file);
+            }
+            Output::OpenSource { source, .. } => {
+                self.sources.insert(source.as_u64(), *source);
             }
             _ => {}
         }
@@ -199,6 +214,10 @@ impl<M: Replayable> Player<M> {
 
     fn file(&mut self, number: u64) -> FileId {
         self.files.get(&number).copied().unwrap_or_else(|| self.strange.file())
+    }
+
+    fn source(&mut self, number: u64) -> SourceId {
+        self.sources.get(&number).copied().unwrap_or_else(|| self.strange.source())
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::format;
 use crate::gateway::routing::ShardId;
 use crate::id::GuildId;
 use crate::machine::{Level, Log};
-use crate::{cluster, gateway, record, voice};
+use crate::{cluster, gateway, play, record, voice};
 
 /// What a client tells its user.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub enum Event {
     Voice(GuildId, voice::Event),
     /// From the recording in this guild.
     Recording(GuildId, record::Event),
+    /// From what plays in this guild.
+    Playing(GuildId, play::Event),
     /// The client has ended for good: the last event, when every recording is finished.
     Stopped {
         /// Why.
@@ -41,6 +43,9 @@ impl Event {
             Self::Voice(guild, event) => Some(Log::new(Level::Debug, format!("call in {guild}: {event:?}"))),
             Self::Recording(guild, event) => {
                 Some(Log::new(Level::Debug, format!("recording in {guild}: {event:?}")))
+            }
+            Self::Playing(guild, event) => {
+                Some(Log::new(Level::Debug, format!("playing in {guild}: {event:?}")))
             }
         }
     }

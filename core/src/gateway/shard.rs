@@ -453,7 +453,8 @@ impl Machine for Shard {
             | Input::Frame(..)
             | Input::Closed(..)
             | Input::Response(..)
-            | Input::File(..) => {}
+            | Input::File(..)
+            | Input::Source(..) => {}
         }
     }
 

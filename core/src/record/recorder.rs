@@ -300,7 +300,11 @@ impl Machine for Recorder {
                 self.seek_deadline();
             }
             Input::File(file, report) => self.on_file(file, report),
-            Input::Opened(_) | Input::Frame(..) | Input::Closed(..) | Input::Response(..) => {}
+            Input::Opened(_)
+            | Input::Frame(..)
+            | Input::Closed(..)
+            | Input::Response(..)
+            | Input::Source(..) => {}
         }
     }
 

@@ -604,7 +604,8 @@ impl Machine for Call {
             | Input::Frame(..)
             | Input::Closed(..)
             | Input::Response(..)
-            | Input::File(..) => {}
+            | Input::File(..)
+            | Input::Source(..) => {}
         }
         self.transmit();
     }
