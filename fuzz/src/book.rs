@@ -66,14 +66,21 @@ impl Book {
                 self.closing.push(*file);
             }
             Output::SendFrame(_, frame) => self.nonce = nonce(frame).or(self.nonce.take()),
-            Output::Event(_) | Output::Wait(_) => {}
+            // No fuzzed machine plays.
+            Output::OpenSource { .. }
+            | Output::ReadSource(..)
+            | Output::SeekSource(..)
+            | Output::SetVolume(..)
+            | Output::CloseSource(_)
+            | Output::Event(_)
+            | Output::Wait(_) => {}
         }
     }
 
     /// Notes what happens to the machine.
     pub fn input(&mut self, input: &Input) {
         match input {
-            Input::Timeout | Input::Frame(..) => {}
+            Input::Timeout | Input::Frame(..) | Input::Source(..) => {}
             Input::Opened(socket) => {
                 if let Some(at) = self.opening.iter().position(|(opening, _)| opening == socket) {
                     let (socket, is_udp) = self.opening.remove(at);
@@ -194,6 +201,7 @@ impl Book {
                     Step::Response(request, response.status, response.body.to_vec())
                 }
                 Input::Response(request, Err(_)) => Step::Unanswered(find(&self.requests, request)?),
+                Input::Source(..) => return None,
                 Input::File(file, FileReport::Closed) => Step::FileClosed(find(&self.closing, file)?),
                 Input::File(file, FileReport::Failed { .. }) => {
                     let files: Vec<FileId> = self.files.iter().chain(&self.closing).copied().collect();

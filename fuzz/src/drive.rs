@@ -1,7 +1,9 @@
 //! A driver that obeys a machine and checks each of its outputs.
 
 use bytes::Bytes;
-use sanscord::machine::{Closed, FileReport, Frame, Input, Machine, Output, SocketId, Unanswered};
+use sanscord::machine::{
+    Closed, FileReport, Frame, Input, Machine, Output, SocketId, SourceReport, Unanswered,
+};
 use sanscord::time::{Duration, Timestamp};
 use sanscord_testing::check::{Dead, Ledger};
 use sanscord_testing::server::Service;
@@ -134,6 +136,7 @@ impl<M: Machine> Drive<M> {
             }
             (Dead::File(file), 0) => Input::File(file, FileReport::Closed),
             (Dead::File(file), _) => Input::File(file, FileReport::Failed { reason: "late".into() }),
+            (Dead::Source(source), _) => Input::Source(source, SourceReport::Ended),
         };
         let text = format!("{input:?}");
         if let Input::Opened(socket) = &input {

@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use sanscord::machine::{Audio, CloseFrame, Closed, FileReport, Frame, Input, Machine, Output, SocketId};
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
+use sanscord_host::source::threads::Sources;
 use sanscord_host::{Network, SetupError, log};
 use tracing::{debug, trace};
 use tungstenite::WebSocket;
@@ -56,6 +57,7 @@ where
         reports,
         http: Http::new(network, reporter.clone()),
         files: Files::new(reporter.clone()),
+        sources: sources(reporter.clone()),
         reporter,
         events: Arc::clone(&events),
         alive: Arc::downgrade(&alive),
@@ -85,6 +87,7 @@ struct Driver<M: Machine, A> {
     reporter: Reporter,
     http: Http,
     files: Files,
+    sources: Sources,
     events: Arc<Queue<M::Event>>,
     alive: Weak<Alive>,
     /// The sockets that the machine knows.
@@ -215,6 +218,13 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                 }
                 Output::Append(file, data) => self.write(file, Step::Append(data)),
                 Output::CloseFile(file) => self.write(file, Step::Close),
+                Output::OpenSource { source, origin, at, volume } => {
+                    self.sources.open(source, origin, at, volume);
+                }
+                Output::ReadSource(source, frames) => self.sources.read(source, frames),
+                Output::SeekSource(source, at) => self.sources.seek(source, at),
+                Output::SetVolume(source, volume) => self.sources.set_volume(source, volume),
+                Output::CloseSource(source) => self.sources.close(source),
                 Output::Event(event) => {
                     log::event::<M>(&event);
                     self.events.push(event);
@@ -502,6 +512,10 @@ impl<M: Machine, A> Drop for Driver<M, A> {
     fn drop(&mut self) {
         self.events.end();
     }
+}
+
+fn sources(reporter: Reporter) -> Sources {
+    Sources::new(move |source, report| reporter.send(Report::Input(Input::Source(source, report))))
 }
 
 /// Each token once.

@@ -24,6 +24,7 @@
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
 //! | HTTP requests at once | 32 | more wait for their turn; their deadline runs |
 //! | WebSockets being opened at once | as many threads as the system gives | `Closed::Refused` |
+//! | sources of audio open at once | 256 | the track fails |
 //! | appends waiting to be written | 1,024 | the driver waits for the disk |
 //! | closing a WebSocket | 2 s | it is cut |
 //! | ending, with sends and files under way | 5 s | what is not done is left |
@@ -34,6 +35,7 @@ mod events;
 mod file;
 mod handle;
 mod http;
+pub mod play;
 mod report;
 mod socket;
 mod tls;

@@ -22,8 +22,9 @@ use sanscord::machine::{
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
 use sanscord_host::events::{Events, Queue};
+use sanscord_host::source::threads::Sources;
 use sanscord_host::{Network, SetupError, log};
-use smol::channel::{Receiver, bounded, unbounded};
+use smol::channel::{Receiver, Sender, bounded, unbounded};
 use smol::{Executor, Task, Timer};
 use tracing::{debug, trace};
 
@@ -56,6 +57,7 @@ pub struct Driver<M: Machine> {
     /// What files report.
     reports: Pin<Box<Receiver<Report>>>,
     files: Files,
+    sources: Sources,
     /// A step that found no room: the machine is asked for no more before it is queued.
     held: Option<(FileId, Step)>,
     inbox: Inbox,
@@ -105,6 +107,7 @@ impl<M: Machine> Driver<M> {
             executor: Arc::new(Executor::new()),
             fresh: false,
             reports: Box::pin(reports),
+            sources: sources(to_reports.clone()),
             files: Files::new(to_reports),
             held: None,
             inbox,
@@ -192,6 +195,13 @@ impl<M: Machine> Driver<M> {
                 }
                 Output::Append(file, data) => self.write(file, Step::Append(data)),
                 Output::CloseFile(file) => self.write(file, Step::Close),
+                Output::OpenSource { source, origin, at, volume } => {
+                    self.sources.open(source, origin, at, volume);
+                }
+                Output::ReadSource(source, frames) => self.sources.read(source, frames),
+                Output::SeekSource(source, at) => self.sources.seek(source, at),
+                Output::SetVolume(source, volume) => self.sources.set_volume(source, volume),
+                Output::CloseSource(source) => self.sources.close(source),
                 Output::Event(event) => {
                     log::event::<M>(&event);
                     self.events.push(event);
@@ -455,6 +465,12 @@ impl<M: Machine> Driver<M> {
             (self.tasks.is_empty() && ending.files_done) || ending.until <= Instant::now()
         })
     }
+}
+
+fn sources(reports: Sender<Report>) -> Sources {
+    Sources::new(move |source, report| {
+        let _ = reports.try_send(Report::Input(Input::Source(source, report)));
+    })
 }
 
 impl<M: Machine> std::fmt::Debug for Driver<M> {

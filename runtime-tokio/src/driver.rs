@@ -19,6 +19,7 @@ use sanscord::machine::{
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
 use sanscord_host::events::{Events, Queue};
+use sanscord_host::source::threads::Sources;
 use sanscord_host::{Network, SetupError, log};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -53,6 +54,7 @@ pub struct Driver<M: Machine> {
     /// What files report.
     reports: mpsc::UnboundedReceiver<Report>,
     files: Files,
+    sources: Sources,
     /// A step that found no room: the machine is asked for no more before it is queued.
     held: Option<(FileId, Step)>,
     inbox: Inbox,
@@ -102,6 +104,7 @@ impl<M: Machine> Driver<M> {
             tasks: JoinSet::new(),
             fresh: false,
             reports,
+            sources: sources(to_reports.clone()),
             files: Files::new(to_reports),
             held: None,
             inbox,
@@ -189,6 +192,13 @@ impl<M: Machine> Driver<M> {
                 }
                 Output::Append(file, data) => self.write(file, Step::Append(data)),
                 Output::CloseFile(file) => self.write(file, Step::Close),
+                Output::OpenSource { source, origin, at, volume } => {
+                    self.sources.open(source, origin, at, volume);
+                }
+                Output::ReadSource(source, frames) => self.sources.read(source, frames),
+                Output::SeekSource(source, at) => self.sources.seek(source, at),
+                Output::SetVolume(source, volume) => self.sources.set_volume(source, volume),
+                Output::CloseSource(source) => self.sources.close(source),
                 Output::Event(event) => {
                     log::event::<M>(&event);
                     self.events.push(event);
@@ -448,6 +458,12 @@ impl<M: Machine> Driver<M> {
             (self.tasks.is_empty() && ending.files_done) || ending.until <= Instant::now()
         })
     }
+}
+
+fn sources(reports: mpsc::UnboundedSender<Report>) -> Sources {
+    Sources::new(move |source, report| {
+        let _ = reports.send(Report::Input(Input::Source(source, report)));
+    })
 }
 
 impl<M: Machine> std::fmt::Debug for Driver<M> {

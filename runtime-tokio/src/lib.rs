@@ -23,6 +23,7 @@
 //! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
 //! | commands waiting for the driver | 64 | [`Handle::call`] waits |
+//! | sources of audio open at once | 256 | the track fails |
 //! | appends waiting to be written | 1,024 | the driver waits for the disk |
 //! | closing a WebSocket | 2 s | it is cut |
 //! | ending, with sends and files under way | 5 s | what is not done is left |
@@ -32,6 +33,7 @@ mod driver;
 mod file;
 mod handle;
 mod http;
+pub mod play;
 mod report;
 mod socket;
 mod tls;

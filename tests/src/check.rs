@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Write as _};
 
-use sanscord::machine::{Audio, CloseFrame, FileId, FileReport, Input, Output, RequestId, SocketId};
+use sanscord::machine::{
+    Audio, CloseFrame, FileId, FileReport, Input, Output, RequestId, SocketId, SourceId, SourceReport,
+};
 use sanscord::time::{Duration, Timestamp};
 
 use crate::server::Service;
@@ -44,8 +46,9 @@ pub struct Ledger {
     sockets: BTreeMap<SocketId, Socket>,
     requests: BTreeSet<RequestId>,
     files: BTreeMap<FileId, File>,
+    sources: BTreeMap<SourceId, Source>,
     /// The last names of each kind that are done with, at most [`KEPT_DEAD`].
-    dead: [VecDeque<Dead>; 3],
+    dead: [VecDeque<Dead>; 4],
     minted: Minted,
     outputs: usize,
     /// Whether the machine has just been told that its time has come. After anything else it may still name a
@@ -63,6 +66,7 @@ struct Minted {
     sockets: Names,
     requests: Names,
     files: Names,
+    sources: Names,
 }
 
 /// The highest names seen in each scope, at most [`REMEMBERED`] of them: names are minted upwards, but need not
@@ -104,6 +108,17 @@ enum File {
     Closing,
 }
 
+/// An open source of audio.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Source {
+    /// Frames asked for and not delivered.
+    asked: usize,
+    seeking: bool,
+}
+
+/// The most frames that a machine may have asked of one source.
+const MAX_ASKED: usize = 100;
+
 /// A name that a machine has used and is done with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Dead {
@@ -113,6 +128,8 @@ pub enum Dead {
     Request(RequestId),
     /// A file.
     File(FileId),
+    /// A source of audio.
+    Source(SourceId),
 }
 
 impl Ledger {
@@ -157,6 +174,7 @@ impl Ledger {
                 }
                 due
             }
+            Input::Source(source, report) => self.source(*source, report),
         }
     }
 
@@ -253,6 +271,46 @@ impl Ledger {
                 Some(File::Open) => Ok(()),
                 Some(File::Closing) | None => broken(format!("{file:?} was closed, which is not open")),
             },
+            Output::OpenSource { source, volume, .. } => {
+                if !volume.is_finite() || *volume < 0.0 {
+                    return broken(format!("{source:?} is to be opened at volume {volume}"));
+                }
+                self.minted.sources.mint(source.scope(), source.as_u64(), "source")?;
+                self.sources.insert(*source, Source::default());
+                Ok(())
+            }
+            Output::ReadSource(source, frames) => match self.sources.get_mut(source) {
+                Some(Source { seeking: true, .. }) => broken(format!("{source:?} was read while it seeks")),
+                Some(state) => {
+                    state.asked += frames;
+                    if state.asked > MAX_ASKED || *frames == 0 {
+                        return broken(format!("{source:?} was asked for {} frames", state.asked));
+                    }
+                    Ok(())
+                }
+                None => broken(format!("{source:?} was read, which is not open")),
+            },
+            Output::SeekSource(source, _) => match self.sources.get_mut(source) {
+                Some(Source { seeking: true, .. }) => {
+                    broken(format!("{source:?} was sent on while it seeks"))
+                }
+                Some(state) => {
+                    *state = Source { asked: 0, seeking: true };
+                    Ok(())
+                }
+                None => broken(format!("{source:?} was sent elsewhere, which is not open")),
+            },
+            Output::SetVolume(source, _) => match self.sources.get(source) {
+                Some(_) => Ok(()),
+                None => broken(format!("{source:?} got a volume, which is not open")),
+            },
+            Output::CloseSource(source) => {
+                if self.sources.remove(source).is_none() {
+                    return broken(format!("{source:?} was closed, which is not open"));
+                }
+                self.retire(Dead::Source(*source));
+                Ok(())
+            }
             Output::Event(_) => Ok(()),
             Output::Wait(until) => {
                 self.outputs = 0;
@@ -282,6 +340,9 @@ impl Ledger {
             if let Some((file, _)) = self.files.iter().find(|(_, state)| **state == File::Open) {
                 return broken(format!("the machine has finished and left {file:?} open"));
             }
+            if let Some(source) = self.sources.keys().next() {
+                return broken(format!("the machine has finished and left {source:?} open"));
+            }
             if wait.is_some() {
                 return broken("the machine has finished and waits");
             }
@@ -301,16 +362,37 @@ impl Ledger {
         Ok(())
     }
 
-    /// The last names of each kind that are done with, at most 16: inputs for them must change nothing.
+    /// The last names of each kind that are done with, at most 16: inputs for them must change nothing. A machine
+    /// that never opened a source has no such kind.
     #[must_use]
-    pub fn dead(&self) -> [Vec<Dead>; 3] {
-        [0, 1, 2].map(|kind: usize| self.dead[kind].iter().copied().collect())
+    pub fn dead(&self) -> Vec<Vec<Dead>> {
+        let kinds = if self.dead[3].is_empty() { 3 } else { 4 };
+        self.dead.iter().take(kinds).map(|names| names.iter().copied().collect()).collect()
     }
 
-    /// How many sockets, requests and files are open or under way.
+    /// How many sockets, requests, files and sources are open or under way.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.sockets.len() + self.requests.len() + self.files.len()
+        self.sockets.len() + self.requests.len() + self.files.len() + self.sources.len()
+    }
+
+    /// Whether what a source reports is due.
+    fn source(&mut self, source: SourceId, report: &SourceReport) -> bool {
+        let Some(state) = self.sources.get_mut(&source) else { return false };
+        match report {
+            SourceReport::Frames(frames) => state.asked = state.asked.saturating_sub(frames.len()),
+            SourceReport::Sought { .. } | SourceReport::SeekRefused { .. } => {
+                if !std::mem::take(&mut state.seeking) {
+                    return false;
+                }
+            }
+            SourceReport::Failed { .. } => {
+                self.sources.remove(&source);
+                self.retire(Dead::Source(source));
+            }
+            SourceReport::Opened { .. } | SourceReport::Ended | SourceReport::VolumeRefused { .. } => {}
+        }
+        true
     }
 
     fn open_socket(&mut self, socket: SocketId, kind: Kind) -> Result<(), Violation> {
@@ -324,6 +406,7 @@ impl Ledger {
             Dead::Socket(_) => &mut self.dead[0],
             Dead::Request(_) => &mut self.dead[1],
             Dead::File(_) => &mut self.dead[2],
+            Dead::Source(_) => &mut self.dead[3],
         };
         if kept.len() == KEPT_DEAD {
             kept.pop_front();

@@ -9,6 +9,7 @@ mod disk;
 mod faults;
 mod net;
 mod perform;
+mod source;
 mod stale;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use self::disk::{Disk, StoredFile};
 pub use self::faults::FaultPlan;
 use self::faults::{Fault, Injector};
 use self::net::{Connection, Exchange, Udp};
+use self::source::Sources;
 use crate::check::{Ledger, Transcript, Violation};
 use crate::link::{Delivery, LinkConfig, Schedule};
 use crate::server::{ConnectionId, ExchangeId, Server, ServerInput, Service};
@@ -58,6 +60,7 @@ pub struct World<M: Machine, S> {
     datagrams_lost_until: Timestamp,
     stale_inputs: f64,
     disk: Disk,
+    sources: Sources,
     events: Vec<Happened<M::Event>>,
     audio: Vec<Heard>,
     transcript: Transcript,
@@ -197,6 +200,7 @@ where
             datagrams_lost_until: Timestamp::ZERO,
             stale_inputs: STALE_INPUTS,
             disk: Disk::default(),
+            sources: Sources::default(),
             events: Vec::new(),
             audio: Vec::new(),
             transcript: Transcript::default(),
@@ -333,6 +337,7 @@ where
         self.transcript.note(self.now, format_args!("c{index} killed"));
         self.drop_client_ends(index);
         self.disk.abandon(index);
+        self.sources.abandon(index);
         let old = &self.clients[index];
         let client = Client { next_port: old.next_port, ahead: old.ahead, ..Client::new(machine) };
         std::mem::replace(&mut self.clients[index], client).machine

@@ -1,4 +1,4 @@
-//! What the adapters share: whom to trust, why a connection failed, files, saved sessions, logging, seeds and, with the
+//! What the adapters share: whom to trust, why a connection failed, files, sources of audio, saved sessions, logging, seeds and, with the
 //! feature `async`, the queues of async drivers. It opens no socket and has no loop: those are each adapter's own.
 //!
 //! Use an adapter; each re-exports what its users need.
@@ -10,6 +10,7 @@ pub mod failure;
 pub mod log;
 mod network;
 mod setup;
+pub mod source;
 pub mod state;
 #[cfg(feature = "async")]
 pub mod steps;

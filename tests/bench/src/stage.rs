@@ -134,7 +134,15 @@ impl Peer {
             }
             Output::Append(..) => self.traffic.appends += 1,
             Output::CloseFile(file) => self.input(Input::File(file, FileReport::Closed)),
-            Output::Close(..) | Output::OpenFile { .. } | Output::Event(_) | Output::Wait(_) => {}
+            Output::Close(..)
+            | Output::OpenFile { .. }
+            | Output::OpenSource { .. }
+            | Output::ReadSource(..)
+            | Output::SeekSource(..)
+            | Output::SetVolume(..)
+            | Output::CloseSource(_)
+            | Output::Event(_)
+            | Output::Wait(_) => {}
         }
     }
 

@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use sanscord::machine::{Closed, Frame, Input, Machine, Output, Request, RequestId, SocketId, Unanswered};
+use sanscord::machine::{
+    Closed, Frame, Input, Machine, Output, Request, RequestId, SocketId, SourceId, SourceReport, Unanswered,
+};
 use sanscord::time::{Duration, Timestamp};
 
 use super::faults::{Connect, Exchange as Fate};
@@ -109,6 +111,23 @@ where
                     let report = self.disk.close(index, file);
                     self.report(index, report.map(|report| Input::File(file, report)));
                 }
+                Output::OpenSource { source, origin, at, volume } => {
+                    let reports = self.sources.open(index, source, origin, at, volume, &self.disk);
+                    self.report_all(index, source, reports);
+                }
+                Output::ReadSource(source, frames) => {
+                    let reports = self.sources.read(index, source, frames);
+                    self.report_all(index, source, reports);
+                }
+                Output::SeekSource(source, at) => {
+                    let reports = self.sources.seek(index, source, at);
+                    self.report_all(index, source, reports);
+                }
+                Output::SetVolume(source, volume) => {
+                    let reports = self.sources.set_volume(index, source, volume);
+                    self.report_all(index, source, reports);
+                }
+                Output::CloseSource(source) => self.sources.close(index, source),
                 Output::Event(event) => self.events.push(Happened { at: self.now, client: index, event }),
                 Output::Wait(_) => return,
             }
@@ -269,6 +288,12 @@ where
         self.server_inbox.insert(self.now + delay, input);
     }
 
+    fn report_all(&mut self, index: usize, source: SourceId, reports: Vec<SourceReport>) {
+        for report in reports {
+            self.report(index, Some(Input::Source(source, report)));
+        }
+    }
+
     fn report(&mut self, index: usize, input: Option<Input>) {
         if let Some(input) = input {
             self.clients[index].inbox.insert(self.now, input);
@@ -305,6 +330,7 @@ impl fmt::Display for Told<'_> {
                 write!(f, "unanswered {} {}", request.as_u64(), unanswered.reason)
             }
             Input::File(file, report) => write!(f, "file {} {report:?}", file.as_u64()),
+            Input::Source(source, report) => write!(f, "source {} {report:?}", source.as_u64()),
         }
     }
 }
@@ -325,6 +351,13 @@ impl<E: fmt::Debug> fmt::Display for Asked<'_, E> {
             Output::OpenFile { file, path } => write!(f, "open {} {path}", file.as_u64()),
             Output::Append(file, data) => write!(f, "append {} {}", file.as_u64(), Brief(data)),
             Output::CloseFile(file) => write!(f, "close {}", file.as_u64()),
+            Output::OpenSource { source, origin, at, volume } => {
+                write!(f, "open {} {origin:?} at {at:?} volume {volume}", source.as_u64())
+            }
+            Output::ReadSource(source, frames) => write!(f, "read {} {frames}", source.as_u64()),
+            Output::SeekSource(source, at) => write!(f, "seek {} {at:?}", source.as_u64()),
+            Output::SetVolume(source, volume) => write!(f, "volume {} {volume}", source.as_u64()),
+            Output::CloseSource(source) => write!(f, "close {}", source.as_u64()),
             Output::Event(event) => write!(f, "event {}", Short(event)),
             Output::Wait(wait) => write!(f, "wait {wait:?}"),
         }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use bytes::Bytes;
-use sanscord::machine::{Closed, FileReport, Frame, Input, Machine, Output, Response, Unanswered};
+use sanscord::machine::{
+    Closed, FileReport, Frame, Input, Machine, Output, Response, SourceReport, Unanswered,
+};
+use sanscord::time::Duration;
 
 use super::World;
 use crate::check::{Dead, Short};
@@ -64,6 +67,16 @@ where
                     _ => FileReport::Failed { reason: reason() },
                 };
                 client.machine.handle_input(now, Input::File(file, report));
+            }
+            Some(Dead::Source(source)) => {
+                let report = match variant {
+                    0 => SourceReport::Frames(vec![Bytes::from_static(&[0xF8, 0xFF, 0xFE])]),
+                    1 => SourceReport::Ended,
+                    2 => SourceReport::Sought { at: Duration::ZERO },
+                    3 => SourceReport::SeekRefused { reason: reason() },
+                    _ => SourceReport::Failed { reason: reason() },
+                };
+                client.machine.handle_input(now, Input::Source(source, report));
             }
         }
         let client = &mut self.clients[index];

@@ -277,6 +277,7 @@ impl Machine for Talker {
                     self.tell(Told::File(report));
                 }
             }
+            Input::Source(..) => {}
         }
     }
 

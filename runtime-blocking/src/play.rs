@@ -1,0 +1,11 @@
+//! What can be played: files, what is made piece by piece and, with the feature `opus`, samples.
+
+pub use sanscord_host::source::SourceError;
+pub use sanscord_host::source::channel::{FrameError, FrameSender, FrameSource, frames};
+pub use sanscord_host::source::ogg::{Block, Head, OggOpus};
+#[cfg(feature = "opus")]
+pub use sanscord_host::source::pcm::{
+    BITRATE, CHANNELS, FRAME_BYTES, FRAME_SAMPLES, FromReader, FromSamples, OpusEncoder, Pcm, PcmSource,
+    SAMPLE_RATE, SILENCE, file_to_pcm, pcm_frames,
+};
+pub use sanscord_host::source::threads::MAX_SOURCES;
