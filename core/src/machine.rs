@@ -13,7 +13,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use crate::id::UserId;
-use crate::play::Origin;
+use crate::play::origin::Origin;
 use crate::rtp::extension::Extensions;
 use crate::time::{Duration, Timestamp};
 
