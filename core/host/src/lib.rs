@@ -9,6 +9,7 @@ pub mod events;
 pub mod failure;
 pub mod log;
 mod network;
+mod replace;
 mod setup;
 pub mod source;
 pub mod state;

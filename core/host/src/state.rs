@@ -1,13 +1,14 @@
 //! A cluster's state in a file, for the next process to go on with.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sanscord::cluster::State;
 use serde::{Deserialize, Serialize};
+
+use crate::replace::{Readers, replace};
 
 /// Why a state could not be saved or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -73,41 +74,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Option<State>, StateError> {
 
 fn write(path: &Path, state: &State, now: SystemTime) -> io::Result<()> {
     let bytes = serde_json::to_vec(&Saved { saved_at: unix_time(now), state }).map_err(io::Error::other)?;
-    // A link stays one, and what it points to is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
-    let beside = beside(&path)?;
-    let written = create(&beside).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    });
-    if written.is_err() {
-        // It may not even be there.
-        let _ = fs::remove_file(&beside);
-    }
-    written?;
-    // The name is on the disk once the folder is. Not every system can do that.
-    if let Some(Ok(folder)) = path.parent().map(File::open) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
-}
-
-/// A name in the same folder, so that renaming needs no copy, that no other call uses.
-fn beside(path: &Path) -> io::Result<PathBuf> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| io::Error::other("it is no name of a file"))?;
-    let mut beside = name.to_owned();
-    beside.push(format!(".{}-{}.tmp", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
-    Ok(path.with_file_name(beside))
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    replace(path, &bytes, Readers::Owner)
 }
 
 fn read(path: &Path, now: SystemTime) -> Result<Option<State>, StateError> {
@@ -141,6 +108,8 @@ const MAX_FILE: u64 = 64 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use std::fs;
 
     use sanscord::cluster::SavedSession;
     use sanscord::gateway::{Session, ShardId};
