@@ -7,7 +7,7 @@ pub use crate::cluster::Stopped;
 pub use event::Event;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -17,10 +17,10 @@ use crate::cluster::{self, Cluster, Identifies, Shards, State};
 use crate::entropy::Entropy;
 use crate::gateway::name::EventName;
 use crate::gateway::{self, Command, CommandError, Dispatch, Intents, Interest, ShardId};
-use crate::id::{ChannelId, GuildId};
+use crate::id::{ChannelId, GuildId, UserId};
 use crate::machine::{Audio, Input, Log, Machine, Output, Scope, SocketId};
 use crate::outbox::Outbox;
-use crate::record::Recorder;
+use crate::record::{self, Recorder};
 use crate::rest::API_BASE;
 use crate::rtp::aead::{Backend, Mode};
 use crate::secret::Token;
@@ -73,6 +73,10 @@ impl Config {
     }
 }
 
+/// Members of a call that are remembered for its recordings. Discord lets at most 99 users choose a limited voice
+/// channel.
+const MAX_MEMBERS: usize = 1000;
+
 #[derive(Debug)]
 struct Recording {
     guild: GuildId,
@@ -86,6 +90,8 @@ struct Recording {
 struct Room {
     scope: u32,
     call: Call,
+    /// Who is in the call, as far as is known; the first [`MAX_MEMBERS`].
+    members: BTreeSet<UserId>,
 }
 
 impl Room {
@@ -109,8 +115,8 @@ pub struct Client {
     cluster: Cluster,
     /// Joins asked for before the user id was known.
     joins: BTreeMap<GuildId, ChannelId>,
-    /// Folders of recordings that start once their call is connected.
-    records: BTreeMap<GuildId, Box<str>>,
+    /// Recordings that start once their call is connected.
+    records: BTreeMap<GuildId, record::Config>,
     rooms: Vec<Room>,
     recordings: Vec<Recording>,
     players: Vec<Playing>,
@@ -225,7 +231,7 @@ impl Client {
         };
         let mut call = Call::new(config, Scope::new(scope), self.entropy.fork());
         call.handle_input(self.now, Input::Timeout);
-        self.rooms.push(Room { scope, call });
+        self.rooms.push(Room { scope, call, members: BTreeSet::new() });
     }
 
     /// Leaves the voice channel of this guild. A recording there ends with it, and what plays.
@@ -294,25 +300,29 @@ impl Client {
         self.rooms.iter_mut().rev().map(|room| &mut room.call).find(|call| call.guild() == guild)
     }
 
-    /// Records the call in this guild into this folder: see [`Recorder`]. It starts now, or as soon as the call
+    /// Records the call in this guild, into a folder or as a [`record::Config`] says: see [`Recorder`]. It starts now, or as soon as the call
     /// is connected; a recording that runs there already is finished first. A client that has stopped records
     /// nothing.
-    pub fn record(&mut self, now: Timestamp, guild: GuildId, folder: &str) {
+    pub fn record(&mut self, now: Timestamp, guild: GuildId, config: impl Into<record::Config>) {
         self.tick(now);
         self.stop_recording(now, guild);
         if self.is_stopped {
             return;
         }
         if self.call(guild).is_some_and(|call| matches!(call.phase(), voice::phase::Phase::Live { .. })) {
-            self.start_recording(guild, folder);
+            self.start_recording(guild, config.into());
         } else {
-            self.records.insert(guild, folder.into());
+            self.records.insert(guild, config.into());
         }
     }
 
-    fn start_recording(&mut self, guild: GuildId, folder: &str) {
+    fn start_recording(&mut self, guild: GuildId, config: record::Config) {
         let scope = self.next_scope();
-        let recorder = Recorder::new(self.now, folder, Scope::new(scope));
+        let mut recorder = Recorder::new(self.now, config, Scope::new(scope));
+        for room in self.rooms.iter().filter(|room| room.call.guild() == guild && !room.has_ended()) {
+            let members: Vec<UserId> = room.members.iter().copied().collect();
+            recorder.handle_joined(self.now, &members);
+        }
         self.recordings.push(Recording { guild, scope, active: true, recorder });
     }
 
@@ -504,8 +514,32 @@ impl Client {
                 }
             }
             voice::Event::Connected { .. } => {
-                if let Some(folder) = self.records.remove(&guild) {
-                    self.start_recording(guild, &folder);
+                if let Some(config) = self.records.remove(&guild) {
+                    self.start_recording(guild, config);
+                }
+                if let Some(recorder) = active(&mut self.recordings, guild) {
+                    recorder.handle_connected(self.now);
+                }
+            }
+            voice::Event::Disconnected { .. } => {
+                if let Some(recorder) = active(&mut self.recordings, guild) {
+                    recorder.handle_disconnected(self.now);
+                }
+            }
+            voice::Event::Joined(users) => {
+                for members in members_of(&mut self.rooms, guild) {
+                    members.extend(users.iter().take(MAX_MEMBERS.saturating_sub(members.len())));
+                }
+                if let Some(recorder) = active(&mut self.recordings, guild) {
+                    recorder.handle_joined(self.now, users);
+                }
+            }
+            voice::Event::Left(user) => {
+                for members in members_of(&mut self.rooms, guild) {
+                    members.remove(user);
+                }
+                if let Some(recorder) = active(&mut self.recordings, guild) {
+                    recorder.handle_left(self.now, *user);
                 }
             }
             voice::Event::Ended { .. } => {
@@ -553,6 +587,11 @@ fn with_voice(mut interest: Interest) -> Interest {
 /// The calls in guilds that this shard serves.
 fn rooms_of(rooms: &mut [Room], id: ShardId) -> impl Iterator<Item = &mut Room> {
     rooms.iter_mut().filter(move |room| ShardId::of(room.call.guild(), id.count) == id)
+}
+
+fn members_of(rooms: &mut [Room], guild: GuildId) -> impl Iterator<Item = &mut BTreeSet<UserId>> {
+    let rooms = rooms.iter_mut().filter(move |room| room.call.guild() == guild && !room.has_ended());
+    rooms.map(|room| &mut room.members)
 }
 
 fn active(recordings: &mut [Recording], guild: GuildId) -> Option<&mut Recorder> {

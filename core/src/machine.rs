@@ -137,9 +137,14 @@ pub enum Output<E> {
         file: FileId,
         /// Its path.
         path: Box<str>,
+        /// What is made of the bytes that are appended.
+        encoding: Encoding,
     },
     /// Append to a file. Answer only if it fails.
     Append(FileId, Bytes),
+    /// Put this in place of all that a [`Plain`](Encoding::Plain) file holds, so that after a crash it holds the old or
+    /// the new, whole. Answer only if it fails.
+    Replace(FileId, Bytes),
     /// Bring a file safely to the disk and close it. Answer with [`Input::File`].
     CloseFile(FileId),
     /// Open a source of audio for reading, on a thread of its own: every call to it may wait. Answer with
@@ -163,6 +168,30 @@ pub enum Output<E> {
     SetVolume(SourceId, f32),
     /// Drop a source. No answer is due.
     CloseSource(SourceId),
+    /// Say whether a file like this could be written here; leave none behind. Answer with [`Input::File`]:
+    /// [`Closed`](FileReport::Closed) if it could.
+    CheckFormat {
+        /// The name of the question.
+        file: FileId,
+        /// Such a file's path, of which its extension counts.
+        path: Box<str>,
+        /// How it would come about.
+        encoding: Encoding,
+        /// Whether by [`Output::MixFiles`].
+        mix: bool,
+    },
+    /// Lay audio files over each other in a new one: one input is copied, if it has the same format. A file that is
+    /// already there must not be touched. Answer with [`Input::File`]; if it failed, leave no part of it behind.
+    MixFiles {
+        /// The name of the new file.
+        file: FileId,
+        /// What to mix, one file at least.
+        inputs: Box<[Box<str>]>,
+        /// The new file's path.
+        path: Box<str>,
+        /// The new file's format; [`Plain`](Encoding::Plain) is Ogg Opus.
+        encoding: Encoding,
+    },
     /// Tell the user.
     Event(E),
     /// Drained. Come back with [`Input::Timeout`] at this time, or with any other input before it. `None`: only
@@ -180,8 +209,9 @@ impl<E> Output<E> {
             Self::SendDatagram(socket, data) => Output::SendDatagram(socket, data),
             Self::Close(socket, frame) => Output::Close(socket, frame),
             Self::SendRequest(id, request) => Output::SendRequest(id, request),
-            Self::OpenFile { file, path } => Output::OpenFile { file, path },
+            Self::OpenFile { file, path, encoding } => Output::OpenFile { file, path, encoding },
             Self::Append(file, data) => Output::Append(file, data),
+            Self::Replace(file, data) => Output::Replace(file, data),
             Self::CloseFile(file) => Output::CloseFile(file),
             Self::OpenSource { source, origin, at, volume } => {
                 Output::OpenSource { source, origin, at, volume }
@@ -190,6 +220,12 @@ impl<E> Output<E> {
             Self::SeekSource(source, at) => Output::SeekSource(source, at),
             Self::SetVolume(source, volume) => Output::SetVolume(source, volume),
             Self::CloseSource(source) => Output::CloseSource(source),
+            Self::CheckFormat { file, path, encoding, mix } => {
+                Output::CheckFormat { file, path, encoding, mix }
+            }
+            Self::MixFiles { file, inputs, path, encoding } => {
+                Output::MixFiles { file, inputs, path, encoding }
+            }
             Self::Event(this) => Output::Event(event(this)),
             Self::Wait(deadline) => Output::Wait(deadline),
         }
@@ -474,6 +510,27 @@ pub const MAX_BODY: usize = 32 << 20;
 pub struct Unanswered {
     /// What went wrong, for a human.
     pub reason: Box<str>,
+}
+
+/// What a file is made of.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Encoding {
+    /// Of the bytes that are appended, as they are.
+    #[default]
+    Plain,
+    /// Of the sound of the Ogg Opus stream that is appended (RFC 7845), its pages whole: as WAV.
+    Wav,
+    /// The same as FLAC.
+    Flac,
+    /// The same by ffmpeg, in the format that the file's extension names to it.
+    Ffmpeg {
+        /// The program: a path, or a name to be sought where the system seeks programs.
+        program: Box<str>,
+        /// Options that stand before the file's name.
+        options: Vec<Box<str>>,
+        /// How long it may take nothing in, or take to end; then it is to be killed, and the file has failed.
+        timeout: Duration,
+    },
 }
 
 /// What became of a file.

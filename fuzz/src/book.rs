@@ -61,6 +61,12 @@ impl Book {
                     written.entry(*file).or_default().extend_from_slice(data);
                 }
             }
+            Output::Replace(file, data) => {
+                if let Some(written) = &mut self.written {
+                    written.insert(*file, data.to_vec());
+                }
+            }
+            Output::CheckFormat { file, .. } | Output::MixFiles { file, .. } => self.closing.push(*file),
             Output::CloseFile(file) => {
                 self.files.retain(|open| open != file);
                 self.closing.push(*file);

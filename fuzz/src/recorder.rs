@@ -37,8 +37,8 @@ pub fn recorder(data: &[u8]) {
     }
     drive.act(Recorder::stop);
     note(&drive, &mut finished);
-    // One file a user, and four users: all are closed.
-    for _ in 0..4 {
+    // One file a user, and four users, and then the index: all are closed.
+    for _ in 0..5 {
         drive.step(&Step::FileClosed(0));
         note(&drive, &mut finished);
     }
@@ -71,6 +71,16 @@ fn note(drive: &Drive<Recorder>, finished: &mut Option<Recording>) {
 
 fn check(drive: &Drive<Recorder>, recording: &Recording) {
     let files = drive.book.written.iter().flatten().map(|(_, file)| file);
+    let (indices, files): (Vec<_>, Vec<_>) = files.partition(|file| file.starts_with(b"{"));
+    for index in indices {
+        let index: serde_json::Value = match serde_json::from_slice(index) {
+            Ok(index) => index,
+            Err(error) => panic!("the index is no JSON: {error}"),
+        };
+        let count = index["speakers"].as_array().map_or(0, Vec::len);
+        // It may have failed before the end.
+        assert!(count == recording.tracks.len() || recording.index.is_none());
+    }
     let mut lengths = Vec::new();
     let mut count = 0;
     for file in files {

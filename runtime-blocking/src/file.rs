@@ -44,11 +44,10 @@ impl Files {
 }
 
 fn write(steps: &Receiver<(FileId, Step)>, reporter: &Reporter) {
-    let mut disk = Disk::default();
+    let reports = reporter.clone();
+    let mut disk = Disk::new(move |file, report| reports.send(Report::Input(Input::File(file, report))));
     for (file, step) in steps {
-        if let Some(report) = disk.perform(file, step) {
-            reporter.send(Report::Input(Input::File(file, report)));
-        }
+        disk.perform(file, step);
     }
     disk.finish();
     reporter.send(Report::FilesDone);

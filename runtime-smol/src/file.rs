@@ -52,12 +52,13 @@ impl Drop for Files {
 }
 
 fn write(steps: &Steps, reports: &Sender<Report>) {
-    let mut disk = Disk::default();
-    // A driver that is gone needs no report.
+    let told = reports.clone();
+    let mut disk = Disk::new(move |file, report| {
+        // A driver that is gone needs no report.
+        let _ = told.try_send(Report::Input(Input::File(file, report)));
+    });
     while let Some((file, step)) = steps.next() {
-        if let Some(report) = disk.perform(file, step) {
-            let _ = reports.try_send(Report::Input(Input::File(file, report)));
-        }
+        disk.perform(file, step);
     }
     disk.finish();
     let _ = reports.try_send(Report::FilesDone);

@@ -186,11 +186,12 @@ impl<M: Machine> Driver<M> {
                 }
                 Output::Close(socket, frame) => self.close(socket, frame),
                 Output::SendRequest(id, request) => self.send_request(id, request),
-                Output::OpenFile { file, path } => {
+                Output::OpenFile { file, path, encoding } => {
                     debug!(file = file.as_u64(), %path, "open file");
-                    self.write(file, Step::Open { path });
+                    self.write(file, Step::Open { path, encoding });
                 }
                 Output::Append(file, data) => self.write(file, Step::Append(data)),
+                Output::Replace(file, data) => self.write(file, Step::Replace(data)),
                 Output::CloseFile(file) => self.write(file, Step::Close),
                 Output::OpenSource { source, origin, at, volume } => {
                     self.sources.open(source, origin, at, volume);
@@ -199,6 +200,13 @@ impl<M: Machine> Driver<M> {
                 Output::SeekSource(source, at) => self.sources.seek(source, at),
                 Output::SetVolume(source, volume) => self.sources.set_volume(source, volume),
                 Output::CloseSource(source) => self.sources.close(source),
+                Output::CheckFormat { file, path, encoding, mix } => {
+                    self.write(file, Step::Check { path, encoding, mix });
+                }
+                Output::MixFiles { file, inputs, path, encoding } => {
+                    debug!(file = file.as_u64(), %path, "mix files");
+                    self.write(file, Step::Mix { inputs, path, encoding });
+                }
                 Output::Event(event) => {
                     log::event::<M>(&event);
                     self.events.push(event);

@@ -263,7 +263,12 @@ impl Ledger {
                 self.files.insert(*file, File::Open);
                 Ok(())
             }
-            Output::Append(file, _) => match self.files.get(file) {
+            Output::CheckFormat { file, .. } | Output::MixFiles { file, .. } => {
+                self.minted.files.mint(file.scope(), file.as_u64(), "file")?;
+                self.files.insert(*file, File::Closing);
+                Ok(())
+            }
+            Output::Append(file, _) | Output::Replace(file, _) => match self.files.get(file) {
                 Some(File::Open) => Ok(()),
                 Some(File::Closing) | None => broken(format!("{file:?} was written to, which is not open")),
             },

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::capture::redact::Redactor;
 use crate::machine::{
-    CloseFrame, Closed, FileReport, Frame, Input, Output, Response, SourceReport, Unanswered,
+    CloseFrame, Closed, Encoding, FileReport, Frame, Input, Output, Response, SourceReport, Unanswered,
 };
 use crate::play::Origin;
 use crate::time::{Duration, Timestamp};
@@ -140,11 +140,31 @@ pub(super) enum Step {
     OpenFile {
         file: u64,
         path: String,
+        /// `None` for a plain file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoding: Option<String>,
     },
     /// Its length only.
     Append {
         file: u64,
         bytes: usize,
+    },
+    /// Its length only.
+    Replace {
+        file: u64,
+        bytes: usize,
+    },
+    CheckFormat {
+        file: u64,
+        path: String,
+        encoding: Option<String>,
+        mix: bool,
+    },
+    MixFiles {
+        file: u64,
+        inputs: Vec<String>,
+        path: String,
+        encoding: Option<String>,
     },
     CloseFile {
         file: u64,
@@ -357,10 +377,25 @@ impl Step {
                     body: Data::body(&request.body, clean),
                 }
             }
-            Output::OpenFile { file, path } => {
-                Self::OpenFile { file: file.as_u64(), path: clean.string(path) }
-            }
+            Output::OpenFile { file, path, encoding } => Self::OpenFile {
+                file: file.as_u64(),
+                path: clean.string(path),
+                encoding: describe_encoding(encoding, clean),
+            },
             Output::Append(file, data) => Self::Append { file: file.as_u64(), bytes: data.len() },
+            Output::Replace(file, data) => Self::Replace { file: file.as_u64(), bytes: data.len() },
+            Output::CheckFormat { file, path, encoding, mix } => Self::CheckFormat {
+                file: file.as_u64(),
+                path: clean.string(path),
+                encoding: describe_encoding(encoding, clean),
+                mix: *mix,
+            },
+            Output::MixFiles { file, inputs, path, encoding } => Self::MixFiles {
+                file: file.as_u64(),
+                inputs: inputs.iter().map(|input| clean.string(input)).collect(),
+                path: clean.string(path),
+                encoding: describe_encoding(encoding, clean),
+            },
             Output::CloseFile(file) => Self::CloseFile { file: file.as_u64() },
             Output::OpenSource { source, origin, at, volume } => {
                 let path = match origin {
@@ -451,6 +486,10 @@ impl How {
             }
         }
     }
+}
+
+fn describe_encoding(encoding: &Encoding, clean: &mut impl Clean) -> Option<String> {
+    (*encoding != Encoding::Plain).then(|| clean.string(&format!("{encoding:?}")))
 }
 
 fn string(text: Vec<u8>) -> String {

@@ -13,7 +13,9 @@ use crate::capture::line::{Line, Step, hex};
 use crate::capture::redact::Redactor;
 use crate::capture::{MAX_LINE, Replayable, VERSION};
 use crate::gateway::inflate::{Compression, InflateError, Inflater};
-use crate::machine::{Audio, FileId, FileReport, Frame, Input, Log, Machine, Output, Scope, SocketId};
+use crate::machine::{
+    Audio, Encoding, FileId, FileReport, Frame, Input, Log, Machine, Output, Scope, SocketId,
+};
 use crate::time::Timestamp;
 
 /// How a capture stands.
@@ -91,7 +93,7 @@ impl<M: Replayable> Capture<M> {
             written: 0,
             max_bytes: MAX_BYTES,
             recording: Recording::Running,
-            out: VecDeque::from([Output::OpenFile { file, path: path.into() }]),
+            out: VecDeque::from([Output::OpenFile { file, path: path.into(), encoding: Encoding::Plain }]),
             wait: None,
         };
         capture.write(Step::Begin { version: VERSION, seed: hex(&seed), setup: setup_value });

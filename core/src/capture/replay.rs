@@ -127,6 +127,9 @@ impl<M: Replayable> Player<M> {
             | Step::Request { .. }
             | Step::OpenFile { .. }
             | Step::Append { .. }
+            | Step::Replace { .. }
+            | Step::CheckFormat { .. }
+            | Step::MixFiles { .. }
             | Step::CloseFile { .. }
             | Step::OpenSource { .. }
             | Step::ReadSource { .. }
@@ -187,7 +190,9 @@ impl<M: Replayable> Player<M> {
             Output::SendRequest(request, _) => {
                 self.requests.insert(request.as_u64(), *request);
             }
-            Output::OpenFile { file, .. } => {
+            Output::OpenFile { file, .. }
+            | Output::CheckFormat { file, .. }
+            | Output::MixFiles { file, .. } => {
                 self.files.insert(file.as_u64(), *file);
             }
             Output::OpenSource { source, .. } => {

@@ -1,5 +1,7 @@
 //! Recordings of hand-made packets, read back with another Ogg reader.
 
+mod files;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -10,9 +12,9 @@ use bytes::Bytes;
 use ogg::PacketReader;
 use proptest::prelude::*;
 
-use super::{Event, Recorder, Recording, TrackCounters};
+use super::{Config, Event, Recorder, Recording, TrackCounters};
 use crate::id::UserId;
-use crate::machine::{FileId, FileReport, Input, Machine, Output, Scope};
+use crate::machine::{Encoding, FileId, FileReport, Input, Machine, Output, Scope};
 use crate::opus::{self, GRAIN};
 use crate::rtp::extension::Extensions;
 use crate::time::{Duration, Timestamp};
@@ -43,6 +45,9 @@ struct File {
     path: Box<str>,
     bytes: Vec<u8>,
     closing: bool,
+    encoding: Encoding,
+    /// How often it was replaced.
+    replaced: usize,
 }
 
 /// A recorder, its files in memory, and what it told.
@@ -51,6 +56,10 @@ struct Bench {
     now: Timestamp,
     wait: Option<Timestamp>,
     files: BTreeMap<FileId, File>,
+    /// What was asked about formats: name, path, and whether it is about a mix.
+    checks: Vec<(FileId, Box<str>, bool)>,
+    /// What was to be mixed.
+    mix: Option<(FileId, Box<[Box<str>]>, Box<str>, Encoding)>,
     events: Vec<Event>,
 }
 
@@ -59,9 +68,24 @@ impl Bench {
         Self::within("calls/today/")
     }
 
+    /// Without an index.
     fn within(folder: &str) -> Self {
-        let recorder = Recorder::new(START, folder, Scope::new(2));
-        let mut bench = Self { recorder, now: START, wait: None, files: BTreeMap::new(), events: Vec::new() };
+        let mut config = Config::new(folder);
+        config.index = false;
+        Self::with(config)
+    }
+
+    fn with(config: Config) -> Self {
+        let recorder = Recorder::new(START, config, Scope::new(2));
+        let mut bench = Self {
+            recorder,
+            now: START,
+            wait: None,
+            files: BTreeMap::new(),
+            checks: Vec::new(),
+            mix: None,
+            events: Vec::new(),
+        };
         bench.drain();
         bench
     }
@@ -69,14 +93,24 @@ impl Bench {
     fn drain(&mut self) {
         loop {
             match self.recorder.poll_output() {
-                Output::OpenFile { file, path } => {
-                    let new = File { path, bytes: Vec::new(), closing: false };
+                Output::OpenFile { file, path, encoding } => {
+                    let new = File { path, bytes: Vec::new(), closing: false, encoding, replaced: 0 };
                     assert!(self.files.insert(file, new).is_none(), "opened twice");
                 }
                 Output::Append(file, data) => {
                     let file = self.files.get_mut(&file).unwrap();
                     assert!(!file.closing, "appended behind the end");
                     file.bytes.extend_from_slice(&data);
+                }
+                Output::Replace(file, data) => {
+                    let file = self.files.get_mut(&file).unwrap();
+                    assert!(!file.closing && file.encoding == Encoding::Plain);
+                    file.bytes = data.into();
+                    file.replaced += 1;
+                }
+                Output::CheckFormat { file, path, mix, .. } => self.checks.push((file, path, mix)),
+                Output::MixFiles { file, inputs, path, encoding } => {
+                    assert!(self.mix.replace((file, inputs, path, encoding)).is_none());
                 }
                 Output::CloseFile(file) => {
                     assert!(!core::mem::replace(&mut self.files.get_mut(&file).unwrap().closing, true));
@@ -135,8 +169,16 @@ impl Bench {
         self.until(at);
         self.recorder.stop(self.now);
         self.drain();
-        let closing: Vec<_> = self.files.iter().filter(|(_, file)| file.closing).map(|(&id, _)| id).collect();
-        for file in closing {
+        // The index is closed when the others are.
+        for _ in 0..2 {
+            let closing =
+                |(&id, file): (&FileId, &mut File)| core::mem::take(&mut file.closing).then_some(id);
+            for file in self.files.iter_mut().filter_map(closing).collect::<Vec<_>>() {
+                assert!(!self.recorder.is_finished());
+                self.input(Input::File(file, FileReport::Closed));
+            }
+        }
+        if let Some((file, ..)) = self.mix {
             assert!(!self.recorder.is_finished());
             self.input(Input::File(file, FileReport::Closed));
         }
@@ -403,7 +445,8 @@ fn a_short_loss_is_left_to_the_decoder() {
     assert_eq!(track.between(9, 12), [Sound::Concealment; 2]);
     assert_eq!(track.position(12), 12 * 960);
     assert_eq!(track.position(19), 19 * 960);
-    let expected = TrackCounters { packets: 18, missing: 2, anchored: 1, ..TrackCounters::default() };
+    let expected =
+        TrackCounters { packets: 18, missing: 2, concealed: 2, anchored: 1, ..TrackCounters::default() };
     assert_eq!(bench.counters(), expected);
 }
 
@@ -509,7 +552,14 @@ fn repetition_does_not_prolong_the_wait() {
     bench.until(millis(540));
     assert_eq!(
         bench.counters(),
-        TrackCounters { packets: 2, missing: 1, late: 9, anchored: 1, ..TrackCounters::default() }
+        TrackCounters {
+            packets: 2,
+            missing: 1,
+            concealed: 1,
+            late: 9,
+            anchored: 1,
+            ..TrackCounters::default()
+        }
     );
 }
 
@@ -536,7 +586,7 @@ fn sequence_numbers_and_timestamps_wrap() {
     assert!(track.audio().into_iter().eq(expected));
     assert_eq!(
         bench.counters(),
-        TrackCounters { packets: 29, missing: 1, anchored: 1, ..TrackCounters::default() }
+        TrackCounters { packets: 29, missing: 1, concealed: 1, anchored: 1, ..TrackCounters::default() }
     );
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::id::UserId;
 use crate::opus::{self, GRAIN, RATE, SHORTEST_SILENCE, SILENCE};
+use crate::record::journal::{Journal, Loss};
 use crate::record::ogg::{MAX_PACKET, PageWriter};
 use crate::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct TrackCounters {
     pub missing: u64,
     /// Packets that came when their place had been passed, or for the second time.
     pub late: u64,
+    /// Frames that are left to the decoder to conceal.
+    pub concealed: u64,
     /// Packets that are not Opus.
     pub invalid: u64,
     /// Talk spurts that were placed by our clock: the first of each SSRC, and those before which the
@@ -93,6 +96,7 @@ pub(super) struct Track {
     concealable: [u8; 1],
     oldest_unwritten: Option<Duration>,
     counters: TrackCounters,
+    journal: Journal,
 }
 
 /// Pages to append, in order.
@@ -101,8 +105,8 @@ pub(super) trait Sink {
 }
 
 impl Track {
-    /// A track whose first packet belongs at `position`, and the file's head.
-    pub(super) fn new(user: UserId, first: &Arrival<'_>) -> (Self, Bytes) {
+    /// The track with this number of a recording, from 0, whose first packet is this, and the file's head.
+    pub(super) fn new(user: UserId, number: usize, first: &Arrival<'_>) -> (Self, Bytes) {
         // Silence fills to a grain of 2.5 ms; pre-skip takes back what is too much, so that the first
         // packet lies exactly where it belongs.
         let first_position = position(first.at);
@@ -119,12 +123,17 @@ impl Track {
             concealable: [0xF8],
             oldest_unwritten: None,
             counters: TrackCounters::default(),
+            journal: Journal::new(number),
         };
         (track, head)
     }
 
     pub(super) const fn counters(&self) -> TrackCounters {
         self.counters
+    }
+
+    pub(super) const fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Samples of the call's timeline that the file covers.
@@ -249,6 +258,8 @@ impl Track {
         // The rounding to the grain does not count, so that it does not add up.
         let pushed = self.writer.samples().saturating_sub(self.sample(place));
         let place = if pushed <= GRAIN / 2 { place } else { place + pushed };
+        let from = self.covered();
+        self.journal.note(arrival.ssrc, from, from + samples);
         if let Some(page) = self.writer.push(arrival.opus, samples) {
             sink.append(page);
             self.oldest_unwritten = None;
@@ -281,10 +292,15 @@ impl Track {
             for _ in 0..missing.min(CONCEALED) {
                 if self.writer.samples() + samples <= end {
                     self.push_filler(&packet, samples, arrival.at, sink);
+                    self.counters.concealed += 1;
                 }
             }
         }
         self.fill_silence(end, arrival.at, sink);
+        if missing > 0 {
+            let at = written.saturating_sub(self.pre_skip);
+            self.journal.lose(Loss { at, samples: self.covered() - at, packets: missing });
+        }
     }
 
     /// Fills up to a sample of the file, but by no more than [`LONGEST_FILL`].

@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use sanscord::id::UserId;
 use sanscord::machine::{
-    Audio, CloseFrame, FileId, Frame, Input, Machine, Method, Output, Request, RequestId, Scope, SocketId,
+    Audio, CloseFrame, Encoding, FileId, Frame, Input, Machine, Method, Output, Request, RequestId, Scope,
+    SocketId,
 };
 use sanscord::rtp::extension::Extensions;
 use sanscord::time::Timestamp;
@@ -77,7 +78,11 @@ impl Toy {
 
     pub(crate) fn open(&mut self, path: PathBuf) -> FileId {
         let file = self.scope.file();
-        self.outputs.push_back(Output::OpenFile { file, path: path.to_str().unwrap().into() });
+        self.outputs.push_back(Output::OpenFile {
+            file,
+            path: path.to_str().unwrap().into(),
+            encoding: Encoding::Plain,
+        });
         file
     }
 

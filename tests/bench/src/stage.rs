@@ -133,8 +133,11 @@ impl Peer {
                 self.input(Input::Response(request, Ok(Response { status: 200, headers: Vec::new(), body })));
             }
             Output::Append(..) => self.traffic.appends += 1,
-            Output::CloseFile(file) => self.input(Input::File(file, FileReport::Closed)),
-            Output::Close(..)
+            Output::CloseFile(file) | Output::CheckFormat { file, .. } | Output::MixFiles { file, .. } => {
+                self.input(Input::File(file, FileReport::Closed));
+            }
+            Output::Replace(..)
+            | Output::Close(..)
             | Output::OpenFile { .. }
             | Output::OpenSource { .. }
             | Output::ReadSource(..)

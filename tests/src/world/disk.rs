@@ -100,6 +100,43 @@ impl Disk {
         failed(if self.unwritable { "read-only file system" } else { "no space left on device" })
     }
 
+    /// A file is replaced whole, or not at all.
+    pub(super) fn replace(&mut self, client: usize, file: FileId, data: &Bytes) -> Option<FileReport> {
+        let path = self.open.get(&(client, file))?;
+        let stored = self.files.get_mut(path)?;
+        let used = self.used - stored.bytes.len() as u64 + data.len() as u64;
+        if !self.unwritable && self.capacity.is_none_or(|capacity| used <= capacity) {
+            stored.bytes = data.to_vec();
+            self.used = used;
+            return None;
+        }
+        self.open.remove(&(client, file));
+        failed(if self.unwritable { "read-only file system" } else { "no space left on device" })
+    }
+
+    /// Mixes nothing, but puts the files behind each other, which makes a chained Ogg stream (RFC 3533, section 4).
+    pub(super) fn mix(&mut self, inputs: &[Box<str>], path: &str) -> FileReport {
+        let refused = |reason: &str| FileReport::Failed { reason: reason.into() };
+        let mut bytes = Vec::new();
+        for input in inputs {
+            let Some(stored) = self.files.get(&**input) else { return refused("no such file") };
+            bytes.extend_from_slice(&stored.bytes);
+        }
+        let used = self.used + bytes.len() as u64;
+        if self.unwritable {
+            return refused("read-only file system");
+        }
+        if self.files.contains_key(path) {
+            return refused("the file exists");
+        }
+        if self.capacity.is_some_and(|capacity| used > capacity) {
+            return refused("no space left on device");
+        }
+        self.used = used;
+        self.files.insert(path.into(), StoredFile { bytes, closed: true });
+        FileReport::Closed
+    }
+
     pub(super) fn close(&mut self, client: usize, file: FileId) -> Option<FileReport> {
         let path = self.open.remove(&(client, file))?;
         self.files.get_mut(&path)?.closed = true;

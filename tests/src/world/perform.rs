@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use sanscord::machine::{
-    Closed, Frame, Input, Machine, Output, Request, RequestId, SocketId, SourceId, SourceReport, Unanswered,
+    Closed, Encoding, FileReport, Frame, Input, Machine, Output, Request, RequestId, SocketId, SourceId, SourceReport, Unanswered,
 };
 use sanscord::time::{Duration, Timestamp};
 
@@ -99,13 +99,25 @@ where
                     self.send_up(index, socket, Up::Close(frame));
                 }
                 Output::SendRequest(id, request) => self.request(index, id, request),
-                Output::OpenFile { file, path } => {
+                // What is to be transcoded stays Ogg Opus.
+                Output::OpenFile { file, path, encoding: _ } => {
                     let report = self.disk.open(index, file, &path);
                     self.report(index, report.map(|report| Input::File(file, report)));
                 }
                 Output::Append(file, data) => {
                     let report = self.disk.append(index, file, &data);
                     self.report(index, report.map(|report| Input::File(file, report)));
+                }
+                Output::Replace(file, data) => {
+                    let report = self.disk.replace(index, file, &data);
+                    self.report(index, report.map(|report| Input::File(file, report)));
+                }
+                Output::CheckFormat { file, path: _, encoding: _, mix: _ } => {
+                    self.report(index, Some(Input::File(file, FileReport::Closed)));
+                }
+                Output::MixFiles { file, inputs, path, encoding: _ } => {
+                    let report = self.disk.mix(&inputs, &path);
+                    self.report(index, Some(Input::File(file, report)));
                 }
                 Output::CloseFile(file) => {
                     let report = self.disk.close(index, file);
@@ -348,8 +360,20 @@ impl<E: fmt::Debug> fmt::Display for Asked<'_, E> {
             Output::SendRequest(id, request) => {
                 write!(f, "request {} {request:?} {}", id.as_u64(), Brief(&request.body))
             }
-            Output::OpenFile { file, path } => write!(f, "open {} {path}", file.as_u64()),
+            Output::OpenFile { file, path, encoding: Encoding::Plain } => {
+                write!(f, "open {} {path}", file.as_u64())
+            }
+            Output::OpenFile { file, path, encoding } => {
+                write!(f, "open {} {path} as {encoding:?}", file.as_u64())
+            }
             Output::Append(file, data) => write!(f, "append {} {}", file.as_u64(), Brief(data)),
+            Output::Replace(file, data) => write!(f, "replace {} {}", file.as_u64(), Brief(data)),
+            Output::CheckFormat { file, path, encoding, mix } => {
+                write!(f, "check {} {path} as {encoding:?}, mixed {mix}", file.as_u64())
+            }
+            Output::MixFiles { file, inputs, path, encoding } => {
+                write!(f, "mix {} {inputs:?} to {path} as {encoding:?}", file.as_u64())
+            }
             Output::CloseFile(file) => write!(f, "close {}", file.as_u64()),
             Output::OpenSource { source, origin, at, volume } => {
                 write!(f, "open {} {origin:?} at {at:?} volume {volume}", source.as_u64())

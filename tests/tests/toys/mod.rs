@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sanscord::id::UserId;
 use sanscord::machine::{
-    Audio, CloseFrame, Closed, FileId, FileReport, Frame, Input, Machine, Method, Output,
+    Audio, CloseFrame, Closed, Encoding, FileId, FileReport, Frame, Input, Machine, Method, Output,
 };
 use sanscord::machine::{Request, RequestId, Response, Scope, SocketId};
 use sanscord::rtp::extension::Extensions;
@@ -145,7 +145,7 @@ impl Talker {
     pub(crate) fn open_file(&mut self, path: &str) {
         let file = self.scope.file();
         self.file = Some(file);
-        self.out.push_back(Output::OpenFile { file, path: path.into() });
+        self.out.push_back(Output::OpenFile { file, path: path.into(), encoding: Encoding::Plain });
     }
 
     pub(crate) fn say(&mut self, text: &str) {

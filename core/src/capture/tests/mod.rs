@@ -49,7 +49,7 @@ impl<M: Replayable> Bench<M> {
     /// Takes one output. Answers whether there may be more.
     fn poll(&mut self) -> bool {
         match self.capture.poll_output() {
-            Output::OpenFile { file, path } if file.scope() == u32::MAX => {
+            Output::OpenFile { file, path, .. } if file.scope() == u32::MAX => {
                 assert!(self.path.replace(path.into()).is_none());
                 self.id = Some(file);
             }

@@ -15,8 +15,8 @@ use super::Bench;
 use crate::capture::{Capture, Recording, ReplayError, Replayable, Replayed, Secret, replay};
 use crate::entropy::Entropy;
 use crate::machine::{
-    CloseFrame, Closed, FileId, FileReport, Frame, Input, Machine, Method, Output, Request, RequestId,
-    Response, Scope, SocketId, Unanswered,
+    CloseFrame, Closed, Encoding, FileId, FileReport, Frame, Input, Machine, Method, Output, Request,
+    RequestId, Response, Scope, SocketId, Unanswered,
 };
 use crate::time::{Duration, Timestamp};
 
@@ -90,7 +90,7 @@ impl Replayable for Toy {
             Wish::Write => {
                 let file = self.scope.file();
                 self.file = Some(file);
-                self.out.push_back(Output::OpenFile { file, path: "toys".into() });
+                self.out.push_back(Output::OpenFile { file, path: "toys".into(), encoding: Encoding::Plain });
                 self.out.push_back(Output::Append(file, Bytes::from_static(b"12345")));
                 self.out.push_back(Output::CloseFile(file));
             }
