@@ -35,10 +35,10 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     let client = Client::new(config, sanscord_blocking::seed()?);
     let (handle, mut events) = sanscord_blocking::start(client, network)?;
-    let folder = options.folder.clone();
+    let recording = options.recording();
     handle.call(move |client, now| {
         client.join(now, guild, channel);
-        client.record(now, guild, &folder);
+        client.record(now, guild, recording);
     })?;
 
     let interrupted = handle.clone();

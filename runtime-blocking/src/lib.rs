@@ -10,7 +10,7 @@
 //! long as they last, and files are written by one more.
 //!
 //! Sessions outlive the process: [`state::save`] writes what a suspended cluster leaves, [`state::load`] reads it for
-//! the next. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.
+//! the next. [`mix`] lays the files of a recording over each other. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.
 //!
 //! A program that wants its files complete and its goodbyes said waits for the end of the [`Events`] before it exits:
 //! that comes when all of that is done.
@@ -26,6 +26,7 @@
 //! | WebSockets being opened at once | as many threads as the system gives | `Closed::Refused` |
 //! | sources of audio open at once | 256 | the track fails |
 //! | appends waiting to be written | 1,024 | the driver waits for the disk |
+//! | bytes waiting for an ffmpeg | 1 MiB | the driver waits for it, until it is killed |
 //! | closing a WebSocket | 2 s | it is cut |
 //! | ending, with sends and files under way | 5 s | what is not done is left |
 
@@ -44,6 +45,7 @@ use sanscord::machine::{Audio, Machine};
 
 pub use events::{Events, NextError};
 pub use handle::Handle;
+pub use sanscord_host::disk::{MixError, MixOptions, mix};
 pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed, state};
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.

@@ -36,10 +36,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let client = Client::new(config, sanscord_smol::seed()?);
     let (driver, handle, mut events) = sanscord_smol::start(client, network)?;
     smol::spawn(driver.run()).detach();
-    let folder = options.folder.clone();
+    let recording = options.recording();
     let begin = move |client: &mut Client, now| {
         client.join(now, guild, channel);
-        client.record(now, guild, &folder);
+        client.record(now, guild, recording);
     };
     handle.call(begin).await?;
 

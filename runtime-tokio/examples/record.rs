@@ -37,10 +37,10 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let client = Client::new(config, sanscord_tokio::seed()?);
     let (driver, handle, mut events) = sanscord_tokio::start(client, network)?;
     tokio::spawn(driver.run());
-    let folder = options.folder.clone();
+    let recording = options.recording();
     let begin = move |client: &mut Client, now| {
         client.join(now, guild, channel);
-        client.record(now, guild, &folder);
+        client.record(now, guild, recording);
     };
     handle.call(begin).await?;
 

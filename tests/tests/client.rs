@@ -11,7 +11,7 @@ use sanscord::time::{Duration, Timestamp};
 use sanscord::voice::{self, phase::Phase};
 use sanscord_testing::config::{ALICE, BOB, Config};
 use sanscord_testing::discord::Discord;
-use sanscord_testing::fault::MediaFaults;
+use sanscord_testing::fault::{Action, MediaFaults};
 use sanscord_testing::link::LinkConfig;
 use sanscord_testing::world::World;
 
@@ -67,6 +67,56 @@ fn stop(world: &mut Sim) {
     assert_eq!(world.server().violations(), []);
     assert_eq!(world.server().bot_channel(), None);
     assert!(world.disk().files().all(|(_, file)| file.closed));
+}
+
+#[test]
+fn a_recording_is_indexed_and_mixed() {
+    let mut world = world();
+    ask(&mut world, |client, now, config| {
+        let mut recording = record::Config::new("all");
+        recording.mix = true;
+        client.join(now, config.guild, config.voice_channels[0].0);
+        client.record(now, config.guild, recording);
+    });
+    world.expect("the call", is_live, SECOND * 5);
+    world.run_for(SECOND * 4);
+    ask(&mut world, |client, now, config| {
+        let mut again = record::Config::new("again");
+        again.stem = "second".into();
+        client.record(now, config.guild, again);
+    });
+    world.run_for(SECOND * 4);
+    world.with_server(|discord, now| discord.act(now, Action::VoiceServerChange));
+    world.run_for(SECOND * 7);
+    stop(&mut world);
+    let finished = world.events().iter().filter_map(|happened| match &happened.event {
+        Event::Recording(_, record::Event::Finished { recording }) => Some(recording),
+        _ => None,
+    });
+    let [first, second] = finished.collect::<Vec<_>>()[..] else { panic!("two recordings") };
+    assert_eq!(first.mixed.as_deref(), Some("all/recording_mixed.opus"));
+    assert_eq!(first.index.as_deref(), Some("all/recording.json"));
+    assert_eq!((&second.mixed, second.index.as_deref()), (&None, Some("again/second.json")));
+    let index = |path| -> serde_json::Value {
+        serde_json::from_slice(&world.disk().get(path).unwrap().bytes).unwrap()
+    };
+    let (first, second) = (index("all/recording.json"), index("again/second.json"));
+    assert_eq!(first["outages"], serde_json::json!([]));
+    let [outage] = &second["outages"].as_array().unwrap()[..] else { panic!("{}", second["outages"]) };
+    let (from, to) = (outage["from"].as_u64().unwrap(), outage["to"].as_u64().unwrap());
+    assert!((3 * 48_000..6 * 48_000).contains(&from) && from < to && to < 11 * 48_000, "{outage}");
+    for index in [&first, &second] {
+        assert_eq!(index["complete"], true);
+        for user in [ALICE, BOB] {
+            let user = user.to_string();
+            let has = |list: &str| index[list].as_array().unwrap().iter().any(|entry| entry["user"] == *user);
+            assert!(has("speakers") && has("moves"), "{user} in {index}");
+        }
+        let speaker = &index["speakers"][0];
+        assert!(
+            speaker["packets"].as_u64().unwrap() > 100 && !speaker["runs"].as_array().unwrap().is_empty()
+        );
+    }
 }
 
 /// How much of a speaker a folder holds.

@@ -86,12 +86,13 @@ pub enum Step {
 pub struct Disk {
     report: Arc<dyn Fn(FileId, FileReport) + Send + Sync>,
     files: HashMap<FileId, (Box<str>, Writer)>,
-    /// Threads that mix, check, or wait for an ffmpeg.
-    jobs: Vec<JoinHandle<()>>,
-    /// Tells them to give up.
+    /// Threads that mix, check, or wait for an ffmpeg, and how to kill that.
+    jobs: Vec<(JoinHandle<()>, Option<Killer>)>,
+    /// Tells those that mix to give up.
     stopped: Arc<AtomicBool>,
-    killers: Vec<Box<dyn Fn() + Send>>,
 }
+
+type Killer = Box<dyn Fn() + Send>;
 
 enum Writer {
     Plain(Plain),
@@ -115,13 +116,7 @@ impl Disk {
             debug!(file = file.as_u64(), report = ?told, "file");
             report(file, told);
         };
-        Self {
-            report: Arc::new(report),
-            files: HashMap::new(),
-            jobs: Vec::new(),
-            stopped: Arc::default(),
-            killers: Vec::new(),
-        }
+        Self { report: Arc::new(report), files: HashMap::new(), jobs: Vec::new(), stopped: Arc::default() }
     }
 
     /// Does one step. Steps for a file that has failed are ignored.
@@ -176,8 +171,7 @@ impl Disk {
             #[cfg(feature = "opus")]
             Writer::Sound(sound) => sound.finish(),
             Writer::Process(process) => {
-                self.killers.push(Box::new(process.killer()));
-                self.keep(process.close());
+                self.keep(process);
                 return Ok(());
             }
         };
@@ -198,8 +192,7 @@ impl Disk {
         }
         let told = self.teller(id);
         let process = rehearse(Program::of(encoding), path, told)?;
-        self.killers.push(Box::new(process.killer()));
-        self.keep(process.close());
+        self.keep(process);
         Ok(())
     }
 
@@ -215,7 +208,9 @@ impl Disk {
         let thread = thread::Builder::new().name("sanscord-mix".into()).spawn(move || {
             told(mix::run(&inputs, Path::new(&*path), &encoding, &stopped));
         });
-        self.keep(thread.map_err(|error| format!("no thread could be had to mix: {error}"))?);
+        let thread = thread.map_err(|error| format!("no thread could be had to mix: {error}"))?;
+        self.jobs.retain(|(job, _)| !job.is_finished());
+        self.jobs.push((thread, None));
         Ok(())
     }
 
@@ -229,18 +224,17 @@ impl Disk {
         }
     }
 
-    fn keep(&mut self, job: JoinHandle<()>) {
-        self.jobs.retain(|job| !job.is_finished());
-        if self.jobs.is_empty() {
-            self.killers.clear();
-        }
-        self.jobs.push(job);
+    /// Lets a process end.
+    fn keep(&mut self, process: Process) {
+        self.jobs.retain(|(job, _)| !job.is_finished());
+        let killer = Box::new(process.killer());
+        self.jobs.push((process.close(), Some(killer)));
     }
 
     /// Brings files that were left open to the disk, and ends what is under way.
     pub fn finish(mut self) {
         self.stopped.store(true, Ordering::Relaxed);
-        for kill in &self.killers {
+        for kill in self.jobs.iter().filter_map(|(_, killer)| killer.as_ref()) {
             kill();
         }
         for (path, writer) in self.files.into_values() {
@@ -250,7 +244,7 @@ impl Disk {
                 Writer::Sound(sound) => sound.finish(),
                 Writer::Process(process) => {
                     // It has what it was given, and may end in its time.
-                    self.jobs.push(process.close());
+                    self.jobs.push((process.close(), None));
                     Ok(())
                 }
             };
@@ -258,7 +252,7 @@ impl Disk {
                 debug!(%path, %error, "file left open could not be brought to the disk");
             }
         }
-        for job in self.jobs {
+        for (job, _) in self.jobs {
             // One that panicked has nothing more to tell.
             let _ = job.join();
         }

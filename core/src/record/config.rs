@@ -77,6 +77,11 @@ impl Config {
         self.place(&format!("{}_{user}.{}", self.stem, self.format))
     }
 
+    /// A file that could be one of a speaker.
+    pub(super) fn sample_path(&self) -> Box<str> {
+        self.place(&format!("{}.{}", self.stem, self.format))
+    }
+
     /// The index.
     pub(super) fn index_path(&self) -> Box<str> {
         self.place(&format!("{}.json", self.stem))

@@ -121,7 +121,7 @@ impl Recorder {
         };
         let format = recorder.config.format.clone();
         if format != Format::Opus {
-            recorder.check = Some(recorder.check(recorder.config.track_path(UserId(0)), &format, false));
+            recorder.check = Some(recorder.check(recorder.config.sample_path(), &format, false));
         }
         if recorder.config.mix {
             let (path, format) = recorder.config.mixed();

@@ -7,20 +7,23 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lexopt::prelude::{Long, Short, ValueExt};
 use sanscord::id::{ChannelId, GuildId};
+use sanscord::record::{self, Format};
 
 use crate::example::{Demonstration, variable};
 
 /// What `--help` shows.
 pub const USAGE: &str = "\
-Joins a Discord voice channel and records it: one Ogg Opus file for each speaker.
+Joins a Discord voice channel and records it: one file for each speaker, Ogg Opus by default.
 
-Usage: record [--guild ID --channel ID] [--out FOLDER] [--seconds N]
+Usage: record [--guild ID --channel ID] [--out FOLDER] [--seconds N] [--format EXTENSION] [--mix]
 
   --guild ID      the guild to join (with a token)
   --channel ID    the voice channel to join (with a token)
   --out FOLDER    where the files go; default: recordings/<unix time>
   --seconds N     stop by itself after so long in the call; default: 10 without a token,
                   with one until Ctrl-C
+  --format EXT    opus; wav or flac, with the feature `opus`; any other for ffmpeg, such as mp3
+  --mix           lay all files over each other in the end, in one more file
 
 Environment:
   DISCORD_BOT_TOKEN   the bot's token. Without it, a Discord of our own runs on loopback.
@@ -42,6 +45,10 @@ pub struct Options {
     pub folder: String,
     /// When to stop.
     pub length: Option<Duration>,
+    /// The files' format.
+    pub format: Format,
+    /// Whether to mix them.
+    pub mix: bool,
 }
 
 impl Options {
@@ -70,6 +77,17 @@ impl Options {
         self.place.ok_or_else(|| "name --guild and --channel".into())
     }
 
+    /// What to make of the call.
+    #[must_use]
+    pub fn recording(&self) -> record::Config {
+        let mut config = record::Config::new(self.folder.as_str());
+        config.format.clone_from(&self.format);
+        config.mix = self.mix;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        config.started_at = u64::try_from(now.as_millis()).ok();
+        config
+    }
+
     /// The further certificates to trust.
     pub fn certificates<'a>(
         &'a self,
@@ -83,6 +101,7 @@ impl Options {
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Option<Self>, String> {
         let (mut guild, mut channel, mut folder, mut seconds) = (None, None, None, None);
+        let (mut format, mut mix) = (Format::Opus, false);
         let mut parser = lexopt::Parser::from_args(args);
         while let Some(argument) = parser.next().map_err(usage)? {
             match argument {
@@ -92,6 +111,11 @@ impl Options {
                 Long("seconds") => {
                     seconds = Some(parser.value().and_then(|value| value.parse::<u32>()).map_err(usage)?);
                 }
+                Long("format") => {
+                    let extension = parser.value().and_then(ValueExt::string).map_err(usage)?;
+                    format = Format::from_extension(&extension).map_err(|error| error.to_string())?;
+                }
+                Long("mix") => mix = true,
                 Long("help") | Short('h') => {
                     println!("{USAGE}");
                     return Ok(None);
@@ -122,6 +146,8 @@ impl Options {
             token,
             place,
             length,
+            format,
+            mix,
         }))
     }
 }
@@ -169,6 +195,9 @@ mod tests {
         let options = parse(&args, &env).unwrap().unwrap();
         assert_eq!(options.place, Some((GuildId(1), ChannelId(2))));
         assert_eq!((&*options.folder, options.length), ("here", Some(Duration::from_secs(3))));
+        let options = parse(&["--out", "here", "--format", "wav", "--mix"], &[]).unwrap().unwrap();
+        let recording = options.recording();
+        assert_eq!((&*recording.folder, recording.format, recording.mix), ("here", Format::Wav, true));
     }
 
     #[test]
@@ -178,6 +207,7 @@ mod tests {
             (&["--guild"], "--guild"),
             (&["--guild", "general"], "general"),
             (&["--seconds", "-1"], "-1"),
+            (&["--format", "a/b"], "a/b"),
             (&["--guild", "1", "--channel", "2"], "DISCORD_BOT_TOKEN"),
         ] {
             let error = parse(args, &[]).unwrap_err();

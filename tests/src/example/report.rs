@@ -130,6 +130,10 @@ impl Report {
         match event {
             record::Event::TrackOpened { user, path } => self.say(&format!("{user} speaks: {path}")),
             record::Event::TrackFailed { path, reason, .. } => self.fail(format!("{path}: {reason}")),
+            record::Event::Failed { reason } => self.fail(reason.to_string()),
+            record::Event::IndexFailed { path, reason } | record::Event::MixFailed { path, reason } => {
+                self.fail(format!("{path}: {reason}"));
+            }
             record::Event::Finished { recording } => self.recording = Some(recording.clone()),
             _ => {}
         }
@@ -196,6 +200,11 @@ impl Report {
                     counters.missing,
                     counters.late,
                 ));
+            }
+            for (path, what) in [(&recording.mixed, "all of them"), (&recording.index, "what is where")] {
+                if let Some(path) = path {
+                    line(format!("  {path}  {what}"));
+                }
             }
             if recording.tracks.is_empty() {
                 line("  nobody spoke: no file was made".into());

@@ -4,6 +4,7 @@
 mod adapter;
 mod call;
 mod failure;
+mod format;
 mod gateway;
 mod logbook;
 #[path = "../recording/mod.rs"]
@@ -44,6 +45,9 @@ conformance! {
     call::a_killed_recording_is_readable
     #[cfg(target_os = "linux")]
     call::an_idle_call_takes_no_time
+    #[cfg(unix)]
+    format::a_recording_goes_through_ffmpeg
+    format::a_format_that_cannot_be_written_is_said_at_once
     failure::an_api_that_cannot_be_reached_is_named
     failure::a_token_or_intent_that_is_refused_is_explained
     failure::a_voice_server_that_is_of_no_use_is_explained

@@ -108,7 +108,13 @@ pub(crate) fn sentence(event: &Event) -> Option<String> {
         Event::Gateway(_, gateway::Event::Stopped { reason, .. }) => Some(reason.to_string()),
         Event::Voice(_, voice::Event::Disconnected { reason, .. }) => Some(reason.to_string()),
         Event::Voice(_, voice::Event::Ended { reason, .. }) => Some(reason.to_string()),
-        Event::Recording(_, record::Event::TrackFailed { reason, .. }) => Some(reason.to_string()),
+        Event::Recording(
+            _,
+            record::Event::TrackFailed { reason, .. }
+            | record::Event::IndexFailed { reason, .. }
+            | record::Event::MixFailed { reason, .. }
+            | record::Event::Failed { reason },
+        ) => Some(reason.to_string()),
         Event::Stopped { reason } => Some(reason.to_string()),
         _ => None,
     }
