@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use sanscord::machine::{
-    Closed, Encoding, FileReport, Frame, Input, Machine, Output, Request, RequestId, SocketId, SourceId, SourceReport, Unanswered,
+    Closed, Encoding, FileReport, Frame, Input, Machine, Output, Request, RequestId, SocketId, SourceId,
+    SourceReport, Unanswered,
 };
 use sanscord::time::{Duration, Timestamp};
 

@@ -137,7 +137,7 @@ fn read_flac(path: &str) -> Vec<i16> {
     let length = track.num_frames;
     let Some(CodecParameters::Audio(info)) = &track.codec_params else { panic!("no audio") };
     assert_eq!((info.sample_rate, info.bits_per_sample), (Some(48_000), Some(16)));
-    let verify = AudioDecoderOptions { verify: true, ..AudioDecoderOptions::default() };
+    let verify = AudioDecoderOptions::default().verify(true);
     let mut decoder = get_codecs().make_audio_decoder(info, &verify).unwrap();
     let (mut samples, mut block) = (Vec::new(), Vec::<i16>::new());
     // A file that was cut off ends with the last whole block.
