@@ -35,6 +35,8 @@ mod clock;
 mod driver;
 mod file;
 mod handle;
+#[cfg(feature = "opus")]
+pub mod hear;
 mod http;
 pub mod play;
 mod report;

@@ -112,7 +112,7 @@ fn wrong_length(length: usize) -> SourceError {
     format!("a frame has {FRAME} values, not {length}").into()
 }
 
-pub(super) fn codec(error: opus::Error) -> SourceError {
+pub(crate) fn codec(error: opus::Error) -> SourceError {
     format!("libopus: {error}").into()
 }
 
