@@ -1,5 +1,6 @@
 //! The whole client: shards, calls, what they play and their recordings. Routing only; every rule is in the parts.
 
+mod calls;
 mod event;
 mod playing;
 
@@ -10,8 +11,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
+use self::calls::Manner;
 use self::playing::Playing;
 use crate::cluster::{self, Cluster, Identifies, Shards, State};
 use crate::entropy::Entropy;
@@ -26,7 +26,7 @@ use crate::rtp::aead::{Backend, Mode};
 use crate::secret::Token;
 use crate::time::{Timestamp, soonest};
 use crate::voice::payload::{VoiceServer, VoiceState};
-use crate::voice::{self, Call, SendError, jitter};
+use crate::voice::{self, Call};
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -113,8 +113,9 @@ pub struct Client {
     now: Timestamp,
     scopes: u32,
     cluster: Cluster,
-    /// Joins asked for before the user id was known.
+    /// Joins asked for while the guild's shard was not in session.
     joins: BTreeMap<GuildId, ChannelId>,
+    manners: BTreeMap<GuildId, Manner>,
     /// Recordings that start once their call is connected.
     records: BTreeMap<GuildId, record::Config>,
     rooms: Vec<Room>,
@@ -158,6 +159,7 @@ impl Client {
             now: Timestamp::ZERO,
             scopes: 0,
             joins: BTreeMap::new(),
+            manners: BTreeMap::new(),
             records: BTreeMap::new(),
             rooms: Vec::new(),
             recordings: Vec::new(),
@@ -200,104 +202,6 @@ impl Client {
     pub fn recording(&self, guild: GuildId) -> Option<&Recorder> {
         let mut recordings = self.recordings.iter();
         recordings.find(|recording| recording.active && recording.guild == guild).map(|r| &r.recorder)
-    }
-
-    /// Joins a voice channel, or moves there; once the gateway is in session, if it is not yet. What becomes
-    /// of it, [`voice::Event`] tells: [`Connected`](voice::Event::Connected), or
-    /// [`Ended`](voice::Event::Ended) if the bot may not. A client that has stopped joins nothing.
-    pub fn join(&mut self, now: Timestamp, guild: GuildId, channel: ChannelId) {
-        self.tick(now);
-        if self.is_stopped {
-            return;
-        }
-        let Some(user) = self.cluster.user() else {
-            self.joins.insert(guild, channel);
-            return;
-        };
-        let in_guild = |room: &&mut Room| room.call.guild() == guild && !room.has_ended();
-        if let Some(room) = self.rooms.iter_mut().find(in_guild) {
-            if room.call.channel() == channel {
-                return;
-            }
-            room.call.leave(now);
-        }
-        let scope = self.next_scope();
-        let config = voice::Config {
-            modes: self.modes.clone(),
-            backend: self.backend,
-            dave_version: self.dave_version,
-            attempts: self.attempts,
-            ..voice::Config::new(guild, channel, user)
-        };
-        let mut call = Call::new(config, Scope::new(scope), self.entropy.fork());
-        call.handle_input(self.now, Input::Timeout);
-        self.rooms.push(Room { scope, call, members: BTreeSet::new() });
-    }
-
-    /// Leaves the voice channel of this guild. A recording there ends with it, and what plays.
-    pub fn leave(&mut self, now: Timestamp, guild: GuildId) {
-        self.tick(now);
-        self.joins.remove(&guild);
-        self.stop_recording(now, guild);
-        self.end_player(guild);
-        for room in self.rooms.iter_mut().filter(|room| room.call.guild() == guild) {
-            room.call.leave(now);
-        }
-    }
-
-    /// Queues an Opus packet for the call in this guild: see [`Call::send_opus`].
-    ///
-    /// # Errors
-    /// As there; or if there is no call.
-    pub fn send_opus(&mut self, now: Timestamp, guild: GuildId, opus: Bytes) -> Result<(), SendError> {
-        self.tick(now);
-        self.call_mut(guild).ok_or(SendError::NoCall)?.send_opus(now, opus)
-    }
-
-    /// Shows us as muted or deafened in this guild's call: see [`Call::set_self_state`].
-    pub fn set_self_state(&mut self, now: Timestamp, guild: GuildId, mute: bool, deaf: bool) {
-        self.tick(now);
-        if let Some(call) = self.call_mut(guild) {
-            call.set_self_state(now, mute, deaf);
-        }
-    }
-
-    /// Ends this guild's call without a word to the main gateway: see [`Call::disconnect`]. A recording there ends with
-    /// it.
-    pub fn disconnect(&mut self, now: Timestamp, guild: GuildId) {
-        self.tick(now);
-        self.stop_recording(now, guild);
-        if let Some(call) = self.call_mut(guild) {
-            call.disconnect(now);
-        }
-    }
-
-    /// Puts the packets of this guild's call in order as they come: see [`Call::listen`].
-    pub fn listen(&mut self, now: Timestamp, guild: GuildId, config: Option<jitter::Config>) {
-        self.tick(now);
-        if let Some(call) = self.call_mut(guild) {
-            call.listen(now, config);
-        }
-    }
-
-    /// Drops what waits to be sent in this guild's call: see [`Call::clear_queue`].
-    pub fn clear_queue(&mut self, now: Timestamp, guild: GuildId) {
-        self.tick(now);
-        if let Some(call) = self.call_mut(guild) {
-            call.clear_queue(now);
-        }
-    }
-
-    /// Keeps Speaking on in this guild's call: see [`Call::hold_speaking`].
-    pub fn hold_speaking(&mut self, now: Timestamp, guild: GuildId, hold: bool) {
-        self.tick(now);
-        if let Some(call) = self.call_mut(guild) {
-            call.hold_speaking(now, hold);
-        }
-    }
-
-    fn call_mut(&mut self, guild: GuildId) -> Option<&mut Call> {
-        self.rooms.iter_mut().rev().map(|room| &mut room.call).find(|call| call.guild() == guild)
     }
 
     /// Records the call in this guild, into a folder or as a [`record::Config`] says: see [`Recorder`]. It starts now, or as soon as the call
@@ -436,9 +340,7 @@ impl Client {
                 for room in rooms_of(&mut self.rooms, id) {
                     room.call.handle_gateway_session(self.now, *resumed);
                 }
-                for (guild, channel) in core::mem::take(&mut self.joins) {
-                    self.join(self.now, guild, channel);
-                }
+                self.join_waiting(id);
             }
             // Not the old shards' end after a change of shards: the new ones are there.
             gateway::Event::Disconnected { .. } | gateway::Event::Stopped { .. }
@@ -545,6 +447,7 @@ impl Client {
             voice::Event::Ended { .. } => {
                 let stays = self.rooms.iter().any(|room| room.call.guild() == guild && !room.has_ended());
                 if !stays {
+                    self.manners.remove(&guild);
                     self.stop_recording(self.now, guild);
                     self.end_player(guild);
                 }

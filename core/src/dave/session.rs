@@ -216,6 +216,13 @@ impl Session {
             self.receivers.values().fold(departing, |at, receiver| soonest(at, receiver.deadline()));
     }
 
+    /// We are in another channel. Answers whether no group had begun yet: a group is named after its channel, and in
+    /// that of another channel nobody can be.
+    pub(crate) const fn move_to(&mut self, channel: ChannelId) -> bool {
+        self.channel = channel;
+        self.membership.is_none()
+    }
+
     /// Op 4, Session Description: the version of the call.
     pub fn handle_description(&mut self, now: Timestamp, version: u16) {
         self.pending.clear();

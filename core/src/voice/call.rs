@@ -97,10 +97,14 @@ const JOIN_TRIES: u32 = 2;
 const STEP_LIMIT: Duration = Duration::from_secs(15);
 /// How long to wait for the main gateway to say more before asking for the channel again.
 const AWAIT_LIMIT: Duration = Duration::from_secs(30);
+/// How far the two updates about a move may be apart, the one of the server first.
+const MOVE_LIMIT: Duration = Duration::from_secs(10);
 /// Beat at least this often, whatever Hello says: dead connections show sooner.
 const LONGEST_BEAT: Duration = Duration::from_secs(5);
 /// How many unanswered heartbeats are borne.
 const PATIENCE: u32 = 3;
+/// How often in a row Discord may send us away before the next attempt waits.
+const SENT_AWAY: u32 = 2;
 /// How often a resume is tried before the channel is asked for again.
 const RESUME_TRIES: u32 = 4;
 /// How many of the offered modes are kept to be shown.
@@ -129,8 +133,12 @@ pub struct Call {
     was_live: bool,
     /// Resumes tried since the call was live.
     resumes_tried: u32,
+    /// Whether Discord closed the voice session for good, with a code after which the main gateway says what follows.
+    was_sent_away: bool,
     /// Whether Discord may still answer a leave of ours that came before the second try.
     leaving: bool,
+    /// When the voice server last changed in mid-call.
+    changed_server: Option<Timestamp>,
     state: Option<VoiceState>,
     server: Option<VoiceServer>,
     /// The newest sequence number from the voice server; -1 before the first.
@@ -171,7 +179,9 @@ impl Call {
             gateway_is_lost: false,
             was_live: false,
             resumes_tried: 0,
+            was_sent_away: false,
             leaving: false,
+            changed_server: None,
             state: None,
             server: None,
             seq_ack: -1,
@@ -290,6 +300,7 @@ impl Call {
     }
 
     fn open(&mut self, resume: bool) {
+        self.was_sent_away = false;
         let Some(endpoint) = self.server.as_ref().and_then(|server| server.endpoint.as_deref()) else {
             return;
         };
@@ -341,6 +352,7 @@ impl Call {
             Message::Resumed => {
                 if self.step(Step::Resumed) {
                     self.counters.resumes += 1;
+                    self.ensure_heart();
                     self.announce(true);
                     // What was said last may have gone down with the connection.
                     self.tell_speaking(true);
@@ -410,6 +422,11 @@ impl Call {
                         self.end(Ended::NoAnswer);
                     }
                 }
+                Phase::Awaiting { .. } if self.gateway_is_lost => {
+                    self.step(Step::Await(self.now + AWAIT_LIMIT));
+                }
+                // Discord closed the call, and nothing followed: we are not to come back by ourselves.
+                Phase::Awaiting { .. } if self.was_sent_away => self.end(Ended::Removed),
                 Phase::Joining { .. } | Phase::Awaiting { .. } | Phase::Waiting { resume: false, .. } => {
                     self.ask();
                 }
@@ -425,7 +442,8 @@ impl Call {
         match self.heart.as_mut().map_or(Beat::Wait, |heart| heart.beat(self.now)) {
             Beat::Wait => {}
             Beat::Send => self.push_heartbeat(),
-            Beat::Zombie | Beat::Overslept(_) => self.fail(Disconnect::Zombie, Action::Resume),
+            Beat::Zombie => self.fail(Disconnect::Zombie, Action::Resume),
+            Beat::Overslept(by) => self.fail(Disconnect::Overslept { by }, Action::Resume),
         }
         let now = self.now;
         self.encrypt(|encryption| encryption.handle_timeout(now));
@@ -472,9 +490,12 @@ impl Call {
         let resume = action == Action::Resume && has_session && self.resumes_tried < RESUME_TRIES;
         self.resumes_tried += u32::from(resume);
         self.drop_connection(if resume { KEEP_SESSION } else { END_SESSION });
-        if action == Action::Await {
+        // A server that sends us away again and again is not tried at the network's speed.
+        if action == Action::Await && self.attempt < SENT_AWAY {
+            self.attempt += 1;
             self.drop_media();
             self.server = None;
+            self.was_sent_away = true;
             self.step(Step::Await(self.now + AWAIT_LIMIT));
             self.out.event(Event::Disconnected { reason, next: Next::Await });
             return;
@@ -520,6 +541,7 @@ impl Call {
     /// Forgets a UDP half that is gone already, but not what it counted.
     fn forget_media(&mut self) -> Option<SocketId> {
         let media = self.media.take()?;
+        self.interrupt();
         count_media(&mut self.counters, &media);
         for (user, tally) in media.tallies() {
             tally::add(&mut self.tallies, user, tally);
@@ -551,6 +573,13 @@ impl Call {
             latency: self.latency,
         };
         self.out.event(Event::Ended { reason, statistics: Box::new(statistics) });
+    }
+
+    /// A server that never said Hello is told of our life all the same.
+    fn ensure_heart(&mut self) {
+        if self.heart.is_none() {
+            self.heart = Some(Heart::start(self.now, LONGEST_BEAT, PATIENCE, &mut self.entropy));
+        }
     }
 
     fn owns_udp(&self, socket: SocketId) -> bool {

@@ -49,7 +49,7 @@ pub enum Event {
     /// An audio packet that came before its user or the user's key was known, now that they are.
     Packet(Packet),
     /// What is to be played of a speaker now, if the call [listens](crate::voice::Call::listen): each speaker's frames in
-    /// order and in time, losses marked.
+    /// order and in time, losses marked. What came before its user or key was known comes at once when it is.
     Playout {
         /// The speaker.
         user: UserId,
@@ -217,6 +217,11 @@ pub enum Disconnect {
     Udp(Closed),
     /// Three heartbeats in a row were not acknowledged.
     Zombie,
+    /// We came too late for a heartbeat: the process, or the machine, was stopped meanwhile.
+    Overslept {
+        /// How late.
+        by: Duration,
+    },
     /// Nothing came in time.
     TimedOut {
         /// What was awaited.
@@ -242,6 +247,13 @@ impl fmt::Display for Disconnect {
             Self::Closed(closed) => write!(f, "voice gateway: {closed}"),
             Self::Udp(closed) => write!(f, "voice UDP: {closed}"),
             Self::Zombie => f.write_str("three voice heartbeats in a row were not acknowledged"),
+            Self::Overslept { by } => {
+                write!(
+                    f,
+                    "a heartbeat was due {} s ago: the process or the machine was stopped",
+                    by.as_secs()
+                )
+            }
             Self::TimedOut { awaiting } => write!(f, "the voice server sent no {awaiting} in time"),
             Self::ServerChanged => f.write_str("Discord moved the call to another voice server"),
             Self::NoServer => f.write_str("Discord has no voice server for the call at the moment"),

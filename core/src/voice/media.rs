@@ -229,6 +229,9 @@ impl Media {
                 return Received::Nothing;
             }
         };
+        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&header.ssrc) {
+            self.make_room();
+        }
         let full = self.streams.len() >= MAX_STREAMS;
         let stream = match self.streams.entry(header.ssrc) {
             Entry::Occupied(stream) => stream.into_mut(),
@@ -355,8 +358,12 @@ impl Media {
         user: UserId,
         open: impl FnMut(UserId, &mut [u8]) -> Opened,
     ) -> Vec<Packet> {
-        if !self.streams.contains_key(&ssrc) && self.streams.len() >= MAX_STREAMS {
-            return Vec::new();
+        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&ssrc) {
+            self.make_room();
+            if self.streams.len() >= MAX_STREAMS {
+                self.dropped.unmapped += 1;
+                return Vec::new();
+            }
         }
         let stream = self.streams.entry(ssrc).or_default();
         if let Some(before) = stream.user.replace(user).filter(|&before| before != user) {
@@ -406,6 +413,14 @@ impl Media {
             }
         }
         packets
+    }
+
+    /// At the bound, makes room by an SSRC whose user was never told.
+    fn make_room(&mut self) {
+        let mut unmapped = self.streams.iter().filter(|(_, stream)| stream.user.is_none());
+        if let Some(ssrc) = unmapped.next().map(|(&ssrc, _)| ssrc) {
+            self.streams.remove(&ssrc);
+        }
     }
 
     /// Forgets the SSRCs of a user who left.

@@ -179,7 +179,8 @@ pub(crate) enum Message {
     Other(u64, Bytes),
 }
 
-/// Reads a frame: its sequence number, if it has one, and its message.
+/// Reads a frame: its sequence number, if it has one, and its message. Of the messages without which there is no call,
+/// the payload must be as the protocol says; of others, one that is not counts as not understood.
 pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError> {
     let message = match frame {
         Frame::Text(message) => message,
@@ -197,8 +198,12 @@ pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError>
     };
     let envelope = Envelope::parse(message)?;
     let message = match OpCode::from_number(envelope.op) {
-        OpCode::ClientDisconnect => Message::ClientDisconnect(envelope.parse_data("Client Disconnect")?),
-        OpCode::ClientsConnect => Message::ClientsConnect(envelope.parse_data("Clients Connect")?),
+        OpCode::ClientDisconnect => {
+            understood(&envelope, envelope.parse_data("Client Disconnect").map(Message::ClientDisconnect))
+        }
+        OpCode::ClientsConnect => {
+            understood(&envelope, envelope.parse_data("Clients Connect").map(Message::ClientsConnect))
+        }
         OpCode::Heartbeat => Message::Heartbeat,
         OpCode::HeartbeatAck => Message::HeartbeatAck,
         OpCode::Hello => Message::Hello(envelope.parse_data("Hello")?),
@@ -207,7 +212,7 @@ pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError>
         OpCode::SessionDescription => {
             Message::SessionDescription(envelope.parse_data("Session Description")?)
         }
-        OpCode::Speaking => Message::Speaking(envelope.parse_data("Speaking")?),
+        OpCode::Speaking => understood(&envelope, envelope.parse_data("Speaking").map(Message::Speaking)),
         OpCode::Identify
         | OpCode::SelectProtocol
         | OpCode::Resume
@@ -222,10 +227,14 @@ pub(crate) fn read(frame: &Frame) -> Result<(Option<u64>, Message), DecodeError>
         | OpCode::MlsAnnounceCommitTransition
         | OpCode::MlsWelcome
         | OpCode::MlsInvalidCommitWelcome
-        | OpCode::Unknown(_) => match Dave::from_json(&envelope)? {
-            Some(message) => Message::Dave(message),
-            None => Message::Other(envelope.op, envelope.data),
+        | OpCode::Unknown(_) => match Dave::from_json(&envelope) {
+            Ok(Some(message)) => Message::Dave(message),
+            Ok(None) | Err(_) => Message::Other(envelope.op, envelope.data),
         },
     };
     Ok((envelope.seq, message))
+}
+
+fn understood(envelope: &Envelope, message: Result<Message, DecodeError>) -> Message {
+    message.unwrap_or_else(|_| Message::Other(envelope.op, envelope.data.clone()))
 }

@@ -663,9 +663,10 @@ fn each_close_code_leads_where_it_should() {
             }
             Action::Await => {
                 assert_eq!(next, Next::Await, "{closed}");
-                let asked = bench.now + secs(30);
+                let limit = bench.now + secs(30);
                 bench.sleep();
-                assert_eq!((bench.now, bench.asked.as_slice()), (asked, &[Some(CHANNEL)][..]), "{closed}");
+                // Nobody said more: we are not to come back by ourselves.
+                assert_eq!((bench.now, bench.ended()), (limit, &Ended::Removed), "{closed}");
             }
             Action::Stop => unreachable!(),
         }
@@ -1042,6 +1043,71 @@ fn whoever_is_removed_stays_away() {
             [(bench.socket.unwrap(), Some(1000))].into_iter().chain(bench.udp.map(|udp| (udp, None)));
         assert_eq!(bench.closes, Vec::from_iter(closes));
     }
+}
+
+#[test]
+fn who_is_sent_away_again_and_again_waits_longer() {
+    let mut bench = Bench::live();
+    for times in 1..=3 {
+        bench.clear();
+        bench.by_peer(4014);
+        let next = bench.disconnects()[0].1;
+        if times == 3 {
+            assert!(matches!(next, Next::Rejoin(_)), "{next:?}");
+            break;
+        }
+        assert_eq!(next, Next::Await);
+        bench.server_of(GUILD, Some(ENDPOINT), &times.to_string());
+        bench.open();
+    }
+    // While the main gateway is away, nothing can follow.
+    let mut bench = Bench::live();
+    bench.by_peer(4014);
+    bench.call.handle_gateway_lost(bench.now);
+    bench.pass(secs(100));
+    assert!(matches!(bench.call.phase(), Phase::Awaiting { .. }));
+    bench.call.handle_gateway_session(bench.now, true);
+    bench.drain();
+    bench.pass(secs(31));
+    assert_eq!(*bench.ended(), Ended::Removed);
+}
+
+#[test]
+fn who_is_removed_before_the_server_is_told_stays_away() {
+    let mut bench = Bench::new(config());
+    bench.state(None);
+    bench.state(Some(CHANNEL));
+    bench.state(None);
+    assert_eq!(*bench.ended(), Ended::Removed);
+}
+
+#[test]
+fn a_move_while_the_next_attempt_waits_is_followed() {
+    let mut bench = Bench::live();
+    bench.by_peer(4006);
+    bench.clear();
+    bench.state(Some(OTHER_CHANNEL));
+    assert!(matches!(bench.events[..], [Event::Moved(ChannelId(OTHER_CHANNEL))]));
+    bench.sleep_until(|bench| !bench.asked.is_empty());
+    assert_eq!(bench.asked, [Some(OTHER_CHANNEL)]);
+}
+
+#[test]
+fn a_resumed_call_without_hello_beats() {
+    let mut bench = Bench::resuming();
+    bench.message(&json!({"op": 9, "d": null}));
+    bench.pass(secs(6));
+    assert_eq!(bench.heartbeats().len(), 1);
+}
+
+#[test]
+fn a_process_that_was_stopped_is_told_as_such() {
+    let mut bench = Bench::live();
+    bench.now += secs(600);
+    bench.timeout();
+    assert!(
+        matches!(bench.disconnects()[..], [(Disconnect::Overslept { by }, Next::Resume(_))] if by.as_secs() > 500)
+    );
 }
 
 #[test]
@@ -1519,11 +1585,21 @@ fn malformed() -> Vec<Value> {
 }
 
 #[test]
-fn malformed_messages_end_the_connection_and_nothing_else() {
+fn malformed_messages_end_the_connection_or_are_passed_over() {
     for message in malformed() {
         for steps in 2..=HANDSHAKE.len() {
             let mut bench = Bench::after(steps);
             bench.message(&message);
+            // Without the others there is a call too.
+            if matches!(message["op"].as_u64(), Some(5 | 11 | 13)) {
+                assert!(
+                    matches!(bench.events[..], [Event::Unrecognised { .. }]),
+                    "{message}: {:?}",
+                    bench.events
+                );
+                assert_eq!((bench.call.counters().unrecognised, bench.closes.len()), (1, 0));
+                continue;
+            }
             let [(Disconnect::Malformed(_), next)] = bench.disconnects()[..] else {
                 panic!("{message} after step {steps}: {:?}", bench.events)
             };
@@ -1756,7 +1832,7 @@ fn a_clock_that_jumps_leads_to_one_resume() {
     bench.now += secs(8 * 3600);
     bench.timeout();
     bench.sleep_until(|bench| !bench.disconnects().is_empty());
-    assert!(matches!(bench.disconnects()[..], [(Disconnect::Zombie, Next::Resume(_))]));
+    assert!(matches!(bench.disconnects()[..], [(Disconnect::Overslept { .. }, Next::Resume(_))]));
     bench.now = Timestamp::ZERO;
     let wait = bench.wait;
     bench.timeout();

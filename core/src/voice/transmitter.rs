@@ -6,6 +6,7 @@
 //! do not interpolate (discord-api-docs, Voice Connections, Voice Data Interpolation).
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::mem;
 
 use bytes::Bytes;
@@ -116,6 +117,10 @@ impl Transmitter {
         Ok(())
     }
 
+    pub(crate) fn take(&mut self) -> Vec<Bytes> {
+        mem::take(&mut self.queue).into()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
     }
@@ -204,8 +209,6 @@ impl Transmitter {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -2,13 +2,15 @@
 
 use alloc::vec::Vec;
 
-use super::Call;
+use super::{Call, MOVE_LIMIT};
+use crate::close::END_SESSION;
 use crate::machine::{Frame, Output};
 use crate::voice::close::Action;
 use crate::voice::encryption::{Encryption, Wish};
-use crate::voice::event::Disconnect;
+use crate::voice::event::{Disconnect, Event, Next};
 use crate::voice::opcode::OpCode;
-use crate::voice::payload::{Dave, Transition};
+use crate::voice::payload::{Dave, Transition, VoiceState};
+use crate::voice::phase::Step;
 
 impl Call {
     /// The end-to-end encryption of the voice session: its members, privacy code and keys. `None` before a voice
@@ -23,6 +25,23 @@ impl Call {
     pub(super) fn begin_encryption(&mut self) {
         let (user, channel, backend) = (self.config.user, self.config.channel, self.config.backend);
         self.encryption = Some(Encryption::new(user, channel, backend, &mut self.entropy));
+    }
+
+    /// We were moved. The update of the server may have come before: then the connection to it is under way or made,
+    /// with a group of the channel before.
+    pub(super) fn move_encryption(&mut self, state: &VoiceState) {
+        let channel = self.config.channel;
+        let is_new = self.changed_server.is_some_and(|at| self.now.since(at) <= MOVE_LIMIT);
+        let Some(encryption) = self.encryption.as_mut().filter(|_| is_new) else { return };
+        if !encryption.move_to(channel) {
+            self.changed_server = None;
+            self.state = Some(state.clone());
+            self.drop_connection(END_SESSION);
+            self.drop_media();
+            self.step(Step::Await(self.now + MOVE_LIMIT));
+            let reason = Disconnect::ServerChanged;
+            self.out.event(Event::Disconnected { reason, next: Next::Reconnect });
+        }
     }
 
     pub(super) fn on_dave(&mut self, message: Dave) {

@@ -2,9 +2,8 @@
 
 use core::net::SocketAddr;
 
-use super::{Call, LONGEST_BEAT, MAX_OFFERED, PATIENCE, STEP_LIMIT};
+use super::{Call, MAX_OFFERED, STEP_LIMIT};
 use crate::envelope;
-use crate::heart::Heart;
 use crate::machine::Output;
 use crate::rtp::aead::Mode;
 use crate::voice::encryption::Encryption;
@@ -86,11 +85,11 @@ impl Call {
             self.end(Ended::Dave { version: description.dave_protocol_version });
             return;
         }
-        let Some(media) = &mut self.media else { return };
-        // A server that never said Hello is told of our life all the same.
-        if self.heart.is_none() {
-            self.heart = Some(Heart::start(self.now, LONGEST_BEAT, PATIENCE, &mut self.entropy));
+        if self.media.is_none() {
+            return;
         }
+        self.ensure_heart();
+        let Some(media) = &mut self.media else { return };
         media.set_key(self.now, self.config.backend, mode, &description.secret_key);
         self.mode = Some(mode);
         let ssrc = media.ssrc();

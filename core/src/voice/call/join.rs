@@ -20,18 +20,25 @@ impl Call {
         }
         let joining = matches!(self.phase, Phase::Joining { .. } | Phase::Waiting { resume: false, .. });
         let Some(channel) = state.channel_id else {
-            // It may answer our own leave before the second try, even after a late answer to the first.
-            if !joining && !core::mem::take(&mut self.leaving) {
+            // It may answer our own leave before the second try, even after a late answer to the first. And where the
+            // channel is to be asked for again, it may be the end of a voice session that was lost.
+            let is_ours = match self.phase {
+                Phase::Joining { .. } => self.state.is_none() || self.leaving,
+                _ => joining || core::mem::take(&mut self.leaving),
+            };
+            if !is_ours {
                 self.end(Ended::Removed);
             }
             return;
         };
         if channel != self.config.channel {
-            if joining {
+            // While the channel is being asked for, it may be where we were before.
+            if matches!(self.phase, Phase::Joining { .. }) {
                 return;
             }
             self.config.channel = channel;
             self.out.event(Event::Moved(channel));
+            self.move_encryption(state);
         }
         self.state = Some(state.clone());
         self.open_if_ready();
@@ -57,6 +64,7 @@ impl Call {
             return;
         }
         self.server = Some(server.clone());
+        self.changed_server = (!matches!(self.phase, Phase::Joining { .. })).then_some(self.now);
         match self.phase {
             Phase::Joining { .. } | Phase::Awaiting { .. } => {}
             Phase::Waiting { resume: false, .. } | Phase::Ended => return,

@@ -42,6 +42,14 @@ impl Call {
         self.transmit();
     }
 
+    /// Takes back the packets that wait to be sent.
+    pub fn take_queue(&mut self, now: Timestamp) -> Vec<Bytes> {
+        self.tick(now);
+        let queue = self.transmitter.take();
+        self.transmit();
+        queue
+    }
+
     /// Packets that wait to be sent, [`MAX_QUEUED`](crate::voice::transmitter::MAX_QUEUED) at most.
     #[must_use]
     pub fn queued(&self) -> usize {
@@ -83,9 +91,7 @@ impl Call {
     pub(super) fn transmit(&mut self) {
         loop {
             if !self.can_send() {
-                if self.transmitter.interrupt() {
-                    self.out.event(Event::TransmissionEnded);
-                }
+                self.interrupt();
                 self.tell_speaking(false);
                 return;
             }
@@ -98,6 +104,13 @@ impl Call {
                     self.send_packet(sequence, timestamp, opus)
                 }
             }
+        }
+    }
+
+    /// Nothing can be sent for the time being.
+    pub(super) fn interrupt(&mut self) {
+        if self.transmitter.interrupt() {
+            self.out.event(Event::TransmissionEnded);
         }
     }
 

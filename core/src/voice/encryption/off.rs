@@ -25,6 +25,10 @@ impl Encryption {
         Self
     }
 
+    pub(crate) const fn move_to(&self, _: ChannelId) -> bool {
+        true
+    }
+
     pub(crate) const fn described(&self, _: Timestamp, _: u16) {}
 
     pub(crate) const fn resumed(&self) {}

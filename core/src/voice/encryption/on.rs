@@ -44,6 +44,11 @@ impl Encryption {
         &self.session
     }
 
+    /// We are in another channel. Whether that came in time: the group is named after its channel.
+    pub(crate) const fn move_to(&mut self, channel: ChannelId) -> bool {
+        self.session.move_to(channel)
+    }
+
     pub(crate) fn described(&mut self, now: Timestamp, version: u16) {
         self.session.handle_description(now, version);
     }

@@ -150,3 +150,29 @@ fn what_was_sent_last_is_sent_again_after_a_resume() {
     assert_eq!(bench.binary.len(), 1);
     assert_ne!(bench.binary, first);
 }
+
+#[test]
+fn a_server_that_is_told_before_the_move_gets_a_group_of_the_new_channel() {
+    // Before the group begins, the connection goes on.
+    let mut bench = Bench::live();
+    bench.server_of(GUILD, Some("other.test"), "newer");
+    bench.open();
+    bench.state(Some(OTHER_CHANNEL));
+    assert_eq!(bench.urls.len(), 1);
+    assert!(matches!(bench.disconnects()[..], [(Disconnect::ServerChanged, Next::Reconnect)]));
+    // After it has begun, another is made, of the same server.
+    for step in &HANDSHAKE[2..6] {
+        step(&mut bench);
+    }
+    let mut message = description(AES);
+    message["d"]["dave_protocol_version"] = json!(1);
+    bench.message(&message);
+    bench.clear();
+    bench.state(Some(CHANNEL));
+    assert_eq!(bench.urls, ["wss://other.test/?v=8"]);
+    assert!(matches!(bench.disconnects()[..], [(Disconnect::ServerChanged, Next::Reconnect)]));
+    // And no more than once.
+    bench.clear();
+    bench.state(Some(OTHER_CHANNEL));
+    assert!(bench.urls.is_empty() && bench.disconnects().is_empty());
+}
