@@ -258,3 +258,17 @@ fn without_a_key_nothing_is_sent() {
     assert_eq!(bench.gcm().len(), 1);
     assert_eq!(bench.call.queued(), 0);
 }
+
+#[test]
+fn a_transmission_ends_at_once_with_the_server_that_it_went_to() {
+    let mut bench = Bench::after(6);
+    bench.describe(Mode::ALL[0].name());
+    bench.send_opus(1);
+    assert!(bench.call.is_sending());
+    bench.clear();
+    bench.server("elsewhere.discord.media:443");
+    let place = |is_it: fn(&Event) -> bool| bench.events.iter().position(is_it);
+    let ended = place(|event| matches!(event, Event::TransmissionEnded));
+    let lost = place(|event| matches!(event, Event::Disconnected { .. }));
+    assert!(ended.is_some() && ended < lost, "{:?}", bench.events);
+}
