@@ -1,10 +1,13 @@
 //! Who and what is on our Discord, and how it behaves.
 
+use std::collections::BTreeMap;
+
 use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::time::Duration;
 
 use crate::clip::Clip;
 use crate::fault::{Action, Faults, MediaFaults, VoiceOrder};
+use crate::link::LinkConfig;
 use crate::server::Addresses;
 use crate::speaker::{Announce, Speaker, Spurt};
 
@@ -16,12 +19,15 @@ pub struct Config {
     /// The path at which sessions are resumed, behind the gateway's URL, so that the server can tell whether
     /// a client heeds `resume_gateway_url`. Empty: not told apart.
     pub resume_path: String,
-    /// The one valid token.
+    /// The token of the bot.
     pub token: String,
     /// The bot, whose application has the same id.
     pub bot: UserId,
     /// The bot's name.
     pub bot_name: String,
+    /// Further bots, each with a token, sessions and limits of its own. They are in the same guilds, and hear one
+    /// another in voice channels.
+    pub bots: Vec<Bot>,
     /// The main guild, the only one with voice channels and speakers.
     pub guild: GuildId,
     /// Other guilds that the bot is in, each with a text channel. What stands here twice counts once.
@@ -92,6 +98,12 @@ pub struct Config {
     pub speakers: Vec<Speaker>,
     /// What happens to the speakers' datagrams.
     pub media: MediaFaults,
+    /// What happens to the media of these users between them and the voice server, both ways; that of others passes
+    /// unharmed. For sockets: in memory a [`World`](crate::world::World) has links of its own.
+    pub links: BTreeMap<UserId, LinkConfig>,
+    /// Whether the media of clients may be overtaken on their way here. If not, a sequence number that goes back is a
+    /// violation.
+    pub media_overtakes: bool,
     /// What goes wrong otherwise.
     pub faults: Faults,
     /// What happens, and how long after the first voice session became live.
@@ -100,6 +112,17 @@ pub struct Config {
     pub tolerance: Duration,
     /// How many packets of each speaker are remembered as ground truth; the oldest are forgotten first.
     pub truth_limit: usize,
+}
+
+/// A bot beside the first.
+#[derive(Clone, Debug)]
+pub struct Bot {
+    /// Its token.
+    pub token: String,
+    /// Its user, whose id its application has, too.
+    pub user: UserId,
+    /// Its name.
+    pub name: String,
 }
 
 /// The id of the demonstration's first speaker.
@@ -117,6 +140,7 @@ impl Config {
             token: "MTEwNDY5NDMxOTMwNjI0ODE5.GkQ2xA.a-token-for-tests-only".into(),
             bot: UserId(1_104_694_319_306_248_192),
             bot_name: "recorder".into(),
+            bots: Vec::new(),
             guild: GuildId(1_099_511_627_776_000_001),
             more_guilds: Vec::new(),
             members: 3,
@@ -152,11 +176,42 @@ impl Config {
             voice_order: VoiceOrder::StateFirst,
             speakers: Vec::new(),
             media: MediaFaults::default(),
+            links: BTreeMap::new(),
+            media_overtakes: false,
             faults: Faults::default(),
             script: Vec::new(),
             tolerance: Duration::from_secs(1),
             truth_limit: 100_000,
         }
+    }
+
+    /// As many bots beside the first, with ids, names and tokens that are made up.
+    #[must_use]
+    pub fn more_bots(count: u16) -> Vec<Bot> {
+        let bot = |number: u16| Bot {
+            token: format!("token-of-bot-{number}.for.tests-only"),
+            user: UserId(1_104_694_319_306_248_192 + (u64::from(number) << 22)),
+            name: format!("bot{number}"),
+        };
+        (1..=count).map(bot).collect()
+    }
+
+    /// The users of all bots, the first one first.
+    pub fn bot_users(&self) -> impl Iterator<Item = UserId> {
+        std::iter::once(self.bot).chain(self.bots.iter().map(|bot| bot.user))
+    }
+
+    /// Whose token this is.
+    pub(crate) fn bot_of(&self, token: &str) -> Option<UserId> {
+        if token == self.token {
+            return Some(self.bot);
+        }
+        self.bots.iter().find(|bot| bot.token == token).map(|bot| bot.user)
+    }
+
+    /// The name of a bot.
+    pub(crate) fn bot_name(&self, user: UserId) -> &str {
+        self.bots.iter().find(|bot| bot.user == user).map_or(&self.bot_name, |bot| &bot.name)
     }
 
     /// The two speakers of the demonstration: Alice, who begins at once and is announced after her first

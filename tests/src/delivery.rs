@@ -52,6 +52,21 @@ pub struct Rejected {
     pub what: &'static str,
 }
 
+/// A transition that is prepared.
+#[derive(Debug)]
+struct Prepared {
+    /// Who takes part in it.
+    members: BTreeSet<UserId>,
+    /// Who of them is not ready yet.
+    unready: BTreeSet<UserId>,
+}
+
+impl Prepared {
+    fn new(members: BTreeSet<UserId>) -> Self {
+        Self { unready: members.clone(), members }
+    }
+}
+
 /// The delivery service of one call.
 #[derive(Debug)]
 pub struct Delivery {
@@ -71,8 +86,8 @@ pub struct Delivery {
     /// Members to be removed as soon as the proposals under way are committed.
     removals: BTreeSet<UserId>,
     transitions: u16,
-    /// Who is not ready yet for which transition.
-    unready: BTreeMap<u16, BTreeSet<UserId>>,
+    /// Transitions that are prepared.
+    unready: BTreeMap<u16, Prepared>,
     out: VecDeque<(UserId, Message)>,
     rejected: Vec<Rejected>,
 }
@@ -146,19 +161,14 @@ impl Delivery {
 
     /// A user leaves the call.
     pub fn disconnect(&mut self, user: UserId) {
-        for unready in self.unready.values_mut() {
-            unready.remove(&user);
+        for prepared in self.unready.values_mut() {
+            prepared.unready.remove(&user);
         }
         self.pending.remove(&user);
         self.newest.remove(&user);
         self.revoke(user);
         if self.leaves.contains(&Some(user)) {
-            if self.members().count() == 1 {
-                self.leaves.clear();
-                self.epoch = 0;
-            } else {
-                self.remove(user);
-            }
+            self.remove(user);
         }
         self.execute_ready();
     }
@@ -180,17 +190,12 @@ impl Delivery {
             return;
         }
         self.newest.insert(user, key_package.to_vec());
-        if self.leaves.contains(&Some(user)) && !self.removals.contains(&user) {
-            // It gave up the group, or is the only one in a new one.
-            if self.members().count() == 1 {
-                self.leaves.clear();
-                self.epoch = 0;
-            } else {
-                self.remove(user);
-            }
-        }
         self.revoke(user);
         self.pending.insert(user, Some(key_package.to_vec()));
+        if self.leaves.contains(&Some(user)) && !self.removals.contains(&user) {
+            // It gave up the group.
+            self.remove(user);
+        }
         self.add(user);
     }
 
@@ -219,6 +224,10 @@ impl Delivery {
         let place = self.leaves.iter().position(|leaf| *leaf == Some(user));
         if is_new && (commit.sender != 0 || !self.pending.contains_key(&user)) {
             return self.reject(user, "its commit is not from the first leaf");
+        }
+        // It gave up an earlier group, and may not have known that when it sent this.
+        if !is_new && place.is_none() && self.pending.contains_key(&user) {
+            return;
         }
         if !is_new && place != Some(commit.sender as usize) {
             return self.reject(user, "its commit is not from its own leaf");
@@ -285,7 +294,7 @@ impl Delivery {
             self.out.push_back((*member, Message::Welcome([&head, welcome].concat())));
         }
         let sole = before.len() + added.len() == 1;
-        self.unready.insert(transition, before.into_iter().chain(added).collect());
+        self.unready.insert(transition, Prepared::new(before.into_iter().chain(added).collect()));
         if sole {
             self.reset_sole();
         }
@@ -306,23 +315,27 @@ impl Delivery {
         if transition == 0 || transition.wrapping_sub(self.transitions).wrapping_sub(1) < 1 << 15 {
             return self.reject(user, "it was ready for a transition that nobody prepares");
         }
-        // One that is not there was executed already, or is void since a new group began.
-        let is_late = self.unready.get_mut(&transition).is_some_and(|unready| !unready.remove(&user));
-        if is_late {
-            self.reject(user, "it was ready twice, or had no part in the transition");
+        // One that is not there was executed already, or is void since a new group began. Whoever says it twice fears
+        // that it was lost.
+        let is_its = self.unready.get_mut(&transition).is_none_or(|prepared| {
+            prepared.unready.remove(&user);
+            prepared.members.contains(&user)
+        });
+        if !is_its {
+            self.reject(user, "it was ready for a transition in which it has no part");
         }
         self.execute_ready();
     }
 
     /// Op 31: a member could not use the commit or the welcome of a transition. Its key package follows.
     pub fn invalid(&mut self, user: UserId, _transition: u16) {
-        for unready in self.unready.values_mut() {
-            unready.remove(&user);
+        for prepared in self.unready.values_mut() {
+            prepared.unready.remove(&user);
         }
+        self.pending.insert(user, None);
         if self.leaves.contains(&Some(user)) {
             self.remove(user);
         }
-        self.pending.insert(user, None);
         self.execute_ready();
     }
 
@@ -348,7 +361,7 @@ impl Delivery {
             self.removals.clear();
             self.pending = members.iter().map(|user| (*user, None)).collect();
         }
-        self.unready.insert(transition, members);
+        self.unready.insert(transition, Prepared::new(members));
         transition
     }
 
@@ -361,8 +374,12 @@ impl Delivery {
         self.removals.clear();
         self.unready.clear();
         self.pending = everyone.iter().map(|user| (*user, None)).collect();
+        let alone = everyone.len() == 1;
         for user in everyone {
             self.out.push_back((user, Message::PrepareEpoch { version: 1, epoch: 1 }));
+            if alone {
+                self.out.push_back((user, Message::PrepareTransition { transition: 0, version: 1 }));
+            }
         }
     }
 
@@ -400,6 +417,9 @@ impl Delivery {
             return;
         }
         let proposal = Proposal::Add(key_package.clone());
+        if self.proposals.iter().any(|(_, _, other)| *other == proposal) {
+            return;
+        }
         let (_, reference) = self.sign(&proposal);
         self.proposals.push((reference, user, proposal.clone()));
         let members: Vec<_> = match self.leaves.is_empty() {
@@ -413,12 +433,17 @@ impl Delivery {
         self.proposals.iter().any(|(_, of, _)| *of == user)
     }
 
+    /// Proposes to remove a member. Where nobody would be left who could commit to that, the group is given up, and
+    /// those who wait make a new one.
     fn remove(&mut self, user: UserId) {
-        self.removals.insert(user);
         let Some(leaf) = self.leaves.iter().position(|leaf| *leaf == Some(user)) else {
             self.removals.remove(&user);
             return;
         };
+        self.removals.insert(user);
+        if self.members().all(|member| self.removals.contains(&member)) {
+            return self.give_up();
+        }
         let removed = |proposal: &Proposal| *proposal == Proposal::Remove(leaf as u32);
         if self.proposals.iter().any(|(_, _, proposal)| removed(proposal)) {
             return;
@@ -428,6 +453,19 @@ impl Delivery {
         self.proposals.push((reference, user, proposal.clone()));
         let members: Vec<_> = self.members().filter(|other| *other != user).collect();
         self.propose_to(&members, &proposal);
+    }
+
+    /// Forgets the group. Who has a key package has a new group of its own, and may add the others to that.
+    fn give_up(&mut self) {
+        self.leaves.clear();
+        self.epoch = 0;
+        self.proposals.clear();
+        self.removals.clear();
+        let waiting: Vec<_> =
+            self.pending.iter().filter(|(_, key)| key.is_some()).map(|(user, _)| *user).collect();
+        for user in waiting {
+            self.add(user);
+        }
     }
 
     /// Revokes the addition of a user.
@@ -463,8 +501,12 @@ impl Delivery {
     }
 
     fn execute_ready(&mut self) {
-        let ready: Vec<u16> =
-            self.unready.iter().filter(|(_, unready)| unready.is_empty()).map(|(id, _)| *id).collect();
+        let ready: Vec<u16> = self
+            .unready
+            .iter()
+            .filter(|(_, prepared)| prepared.unready.is_empty())
+            .map(|(id, _)| *id)
+            .collect();
         for transition in ready {
             self.unready.remove(&transition);
             self.tell_execute(transition);

@@ -70,8 +70,14 @@ pub struct Report {
     pub sessions_described: u64,
     /// UDP keepalives.
     pub keepalives: u64,
-    /// Authentic media packets from the client.
+    /// Authentic media packets from clients.
     pub client_packets: u64,
+    /// Frames of clients in encrypted calls that came in the clear, silence aside.
+    pub client_clear: u64,
+    /// Media packets of clients that came twice, byte for byte.
+    pub client_duplicates: u64,
+    /// Media packets of clients that were handed on, counted once for each receiver.
+    pub relayed: u64,
     /// Hostile datagrams sent.
     pub hostile: u64,
     /// RTCP sender reports sent.
@@ -111,7 +117,8 @@ pub(crate) struct Desk {
     pub(crate) rng: Rng,
     pub(crate) violations: Vec<Violation>,
     pub(crate) unlisted: u64,
-    pub(crate) identifies: Identifies,
+    /// The Identifies of each bot.
+    identifies: BTreeMap<UserId, Identifies>,
     /// Where gateway messages are compressed.
     pub(crate) scratch: Vec<u8>,
     outputs: VecDeque<ServerOutput>,
@@ -124,7 +131,10 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
         Self {
-            identifies: Identifies::new(config.identify_remaining, config.identify_reset_after),
+            identifies: config
+                .bot_users()
+                .map(|user| (user, Identifies::new(config.identify_remaining, config.identify_reset_after)))
+                .collect(),
             scratch: Vec::new(),
             config,
             now: Timestamp::ZERO,
@@ -136,6 +146,26 @@ impl Desk {
             scheduled: BTreeMap::new(),
             last: [Timestamp::ZERO; 2],
             count: 0,
+        }
+    }
+
+    /// The Identifies that a bot has.
+    pub(crate) fn identifies(&mut self, user: UserId) -> &mut Identifies {
+        let Config { identify_remaining, identify_reset_after, .. } = self.config;
+        self.identifies
+            .entry(user)
+            .or_insert_with(|| Identifies::new(identify_remaining, identify_reset_after))
+    }
+
+    /// How many Identifies remain of a bot's day's.
+    pub(crate) fn identifies_remaining(&self, user: UserId) -> u32 {
+        self.identifies.get(&user).map_or(self.config.identify_remaining, Identifies::remaining)
+    }
+
+    /// Brings the Identifies back where that was due.
+    pub(crate) fn renew_identifies(&mut self) {
+        for identifies in self.identifies.values_mut() {
+            identifies.renew(self.now, self.config.identify_total);
         }
     }
 

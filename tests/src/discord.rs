@@ -1,4 +1,4 @@
-//! Our Discord as a whole: gateway, REST and voice server, one bot, as many guilds and shards as wanted.
+//! Our Discord as a whole: gateway, REST and voice server, as many bots, guilds and shards as wanted.
 //!
 //! It does nothing by itself: whoever drives it hands in what clients do, with the time, and performs what it
 //! asks for. The same configuration, seed, inputs and times give the same outputs, byte for byte. What
@@ -10,7 +10,7 @@
 //! | gateway | JSON, both stream compressions and compressed payloads; Identify with shards, concurrency keys and the daily budget; Resume with its replay; heartbeats; ops 3, 4, 8, 31 and 43 with their limits | ETF, intents as a filter of events except for voice states |
 //! | guilds | as many as wanted, divided among the shards; a text channel each, made up members, and somebody who writes numbered messages | roles, permissions, threads; voice channels in any but the main guild |
 //! | REST | `/gateway/bot`, the bot, guilds and channels to read, messages to post, rate limits | everything else |
-//! | voice | both `rtpsize` modes, IP discovery, resume, speakers over UDP, end-to-end encryption | video |
+//! | voice | both `rtpsize` modes, IP discovery, resume, speakers over UDP, bots that hear one another, end-to-end encryption | video |
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,6 +27,7 @@ use crate::server::{ConnectionId, Server, ServerInput, ServerOutput, Service};
 use crate::speaker::Sent;
 use crate::studio::Studio;
 use crate::violation::Violation;
+use crate::voice::encryption::Encryption;
 use crate::voice::{self, Grant, Voice};
 
 mod control;
@@ -45,10 +46,10 @@ pub struct Discord {
     desk: Desk,
     gateway: Gateway,
     voice: Voice,
-    rest: Rest,
+    rest: BTreeMap<UserId, Rest>,
     studio: Studio,
-    /// The bot's place in a voice channel.
-    bot: Option<Bot>,
+    /// The bots' places in voice channels.
+    places: BTreeMap<UserId, Place>,
     /// What is still to happen, soonest first; it waits for the first live voice session.
     script: Vec<(Duration, Action)>,
     schedule: VecDeque<(Timestamp, Action)>,
@@ -56,7 +57,7 @@ pub struct Discord {
     services: BTreeMap<ConnectionId, Service>,
 }
 
-struct Bot {
+struct Place {
     gateway_session: String,
     voice_session: String,
     channel: ChannelId,
@@ -74,11 +75,11 @@ impl Discord {
         script.sort_by_key(|(after, _)| *after);
         Self {
             gateway: Gateway::new(&desk.config),
+            voice: Voice::new(&mut desk),
             desk,
-            voice: Voice::new(),
-            rest: Rest::default(),
+            rest: BTreeMap::new(),
             studio,
-            bot: None,
+            places: BTreeMap::new(),
             script,
             schedule: VecDeque::new(),
             services: BTreeMap::new(),
@@ -118,7 +119,8 @@ impl Discord {
             ServerInput::Datagram { from, data } => self.voice.on_datagram(desk, from, &data),
             ServerInput::Request { exchange, method, target, headers, body } => {
                 let request = Request { method, target: &target, headers: &headers, body: &body };
-                let (response, posted) = self.rest.answer(desk, &request);
+                let user = request.user(&desk.config).unwrap_or(desk.config.bot);
+                let (response, posted) = self.rest.entry(user).or_default().answer(desk, &request);
                 desk.respond(exchange, response);
                 if let Some(message) = posted {
                     self.gateway.announce(desk, "MESSAGE_CREATE", &message);
@@ -169,10 +171,16 @@ impl Discord {
         self.script.is_empty() && self.schedule.is_empty()
     }
 
-    /// The voice channel in which the bot is.
+    /// The voice channel in which the first bot is.
     #[must_use]
     pub fn bot_channel(&self) -> Option<ChannelId> {
-        self.bot.as_ref().map(|bot| bot.channel)
+        self.channel_of(self.desk.config.bot)
+    }
+
+    /// The voice channel in which a bot is.
+    #[must_use]
+    pub fn channel_of(&self, user: UserId) -> Option<ChannelId> {
+        self.places.get(&user).map(|place| place.channel)
     }
 
     /// How many messages of the chatter this guild has had. The last had this number.
@@ -181,10 +189,10 @@ impl Discord {
         self.gateway.chatter_sent(guild)
     }
 
-    /// How many Identifies remain of the day's.
+    /// How many Identifies remain of the first bot's day's.
     #[must_use]
     pub fn identifies_remaining(&self) -> u32 {
-        self.desk.identifies.remaining()
+        self.desk.identifies_remaining(self.desk.config.bot)
     }
 
     /// When there is something to do next.
@@ -208,7 +216,7 @@ impl Discord {
     fn advance(&mut self, now: Timestamp) {
         self.desk.now = self.desk.now.max(now);
         self.desk.release();
-        self.desk.identifies.renew(self.desk.now, self.desk.config.identify_total);
+        self.desk.renew_identifies();
         self.gateway.advance(&mut self.desk);
         self.voice.advance(&mut self.desk);
         self.studio.advance(&mut self.desk, &mut self.voice);
@@ -226,26 +234,31 @@ impl Discord {
         loop {
             if let Some(effect) = self.gateway.next_effect() {
                 match effect {
-                    gateway::Effect::Voice { session, channel: Some(channel), mute, deaf } => {
-                        self.join(session, channel, mute, deaf);
+                    gateway::Effect::Voice { user, session, channel: Some(channel), mute, deaf } => {
+                        self.join(user, session, channel, mute, deaf);
                     }
-                    gateway::Effect::Voice { channel: None, .. } => self.leave(),
-                    gateway::Effect::Ended { session } => {
-                        if self.bot.as_ref().is_some_and(|bot| bot.gateway_session == session) {
-                            self.expel(Some(4014));
+                    gateway::Effect::Voice { user, channel: None, .. } => self.leave(user),
+                    gateway::Effect::Ended { user, session } => {
+                        if self.places.get(&user).is_some_and(|place| place.gateway_session == session) {
+                            self.expel(user, Some(4014));
                         }
                     }
                 }
             } else if let Some(effect) = self.voice.next_effect() {
                 match effect {
-                    voice::Effect::Ready => self.studio.greet(&mut self.desk, &mut self.voice),
-                    voice::Effect::Live => {
-                        self.studio.begin(&mut self.desk, &mut self.voice);
+                    voice::Effect::Ready(user) => {
+                        let channel = self.voice.session(user).map(|session| session.grant.channel);
+                        let speakers = channel.map(|channel| self.studio.present_in(channel));
+                        self.voice.greet(&mut self.desk, user, &speakers.unwrap_or_default());
+                    }
+                    voice::Effect::Live(user) => {
+                        self.studio.begin(&mut self.desk, &mut self.voice, user);
+                        self.voice.tell_speaking(&mut self.desk, user);
                         let now = self.desk.now;
                         let script = std::mem::take(&mut self.script);
                         self.schedule.extend(script.into_iter().map(|(after, action)| (now + after, action)));
                     }
-                    voice::Effect::Abandoned => self.expel(None),
+                    voice::Effect::Abandoned(user) => self.expel(user, None),
                 }
             } else {
                 return;
@@ -257,41 +270,49 @@ impl Discord {
         let desk = &mut self.desk;
         match action {
             Action::Arrive(user) => self.set_present(user, true),
-            Action::BeginGroup => self.voice.begin_group(desk),
+            Action::BeginGroup => self.voice.encrypt_all(desk, Encryption::begin_anew),
             Action::CloseGateway(code) => self.gateway.close(desk, code),
             Action::CloseShard(number, code) => self.gateway.close_shard(desk, number, code),
-            Action::CloseVoice(code) => self.voice.close(desk, code),
+            Action::CloseVoice(code) => self.voice.close(desk, None, code),
+            Action::CloseVoiceOf(user, code) => self.voice.close(desk, Some(user), code),
             Action::CorruptStream => self.gateway.corrupt_streams(),
             Action::CutGateway => self.gateway.cut(desk),
-            Action::CutVoice => self.voice.cut(desk),
+            Action::CutVoice => self.voice.cut(desk, None),
+            Action::CutVoiceOf(user) => self.voice.cut(desk, Some(user)),
             Action::Dispatch(name, d) => self.gateway.announce(desk, &name, &d),
-            Action::EndEncryption => self.voice.end_encryption(desk),
+            Action::EndEncryption => self.voice.encrypt_all(desk, Encryption::end),
             Action::EndpointNull => {
-                self.server_update(None);
-                self.voice.end(&mut self.desk, None);
+                for user in self.there() {
+                    self.server_update(user, None);
+                    self.voice.end(&mut self.desk, user, None);
+                }
+            }
+            Action::Exclude(user) => {
+                self.voice.encrypt_for(desk, user, |group, now| group.exclude(now, user))
+            }
+            Action::ForgeCommit(user) => {
+                self.voice.encrypt_for(desk, user, |group, _| group.forge_commit(user))
             }
             Action::Freeze(on) => self.gateway.freeze(desk, on),
             Action::GatewayOp7 => self.gateway.ask_to_reconnect(desk),
             Action::Hostile(kind) => self.studio.attack(desk, &mut self.voice, kind),
             Action::Invalidate { resumable } => self.gateway.invalidate(desk, resumable),
-            Action::Kick(user) if user == desk.config.bot => self.expel(Some(4014)),
-            Action::Kick(user) => self.set_present(user, false),
-            Action::MoveBot(channel) => {
-                if self.is_voice_channel(channel)
-                    && let Some(bot) = &mut self.bot
-                {
-                    bot.channel = channel;
-                    self.voice.end(&mut self.desk, Some(4014));
-                    self.admit();
-                }
+            Action::Kick(user) if desk.config.bot_users().any(|bot| bot == user) => {
+                self.expel(user, Some(4014));
             }
-            Action::ProposeStranger => self.voice.propose_stranger(desk),
+            Action::Kick(user) => self.set_present(user, false),
+            Action::Move(user, channel) => self.transfer(user, channel),
+            Action::MoveBot(channel) => self.transfer(self.desk.config.bot, channel),
+            Action::ProposeStranger => self.perform(Action::ProposeStrangerTo(self.desk.config.bot)),
+            Action::ProposeStrangerTo(user) => {
+                self.voice.encrypt_for(desk, user, |group, now| group.propose_stranger(now, user));
+            }
             Action::RequestHeartbeat => {
                 self.gateway.request_heartbeats(desk);
                 self.voice.request_heartbeats(desk);
             }
             Action::Restart => {
-                self.voice.cut(desk);
+                self.voice.cut(desk, None);
                 self.gateway.restart(desk);
             }
             Action::SilenceAcks(on) => {
@@ -301,17 +322,36 @@ impl Discord {
             Action::UnknownEvent => self.gateway.unknown_event(desk),
             Action::UnknownOpcode => self.gateway.unknown_opcode(desk),
             Action::VoiceServerChange => {
-                if self.bot.is_some() {
+                for user in self.there() {
                     let token = self.desk.hex(8);
-                    self.server_update(Some(&token));
-                    self.voice.end(&mut self.desk, Some(4014));
-                    self.grant(token);
+                    self.server_update(user, Some(&token));
+                    self.voice.end(&mut self.desk, user, Some(4014));
+                    self.grant(user, token);
                 }
+            }
+            Action::WelcomeFalsely(user) => {
+                self.voice.encrypt_for(desk, user, |group, _| group.welcome_falsely(user));
             }
         }
     }
 
-    fn join(&mut self, session: String, channel: ChannelId, mute: bool, deaf: bool) {
+    /// The bots that are in a voice channel.
+    fn there(&self) -> Vec<UserId> {
+        self.places.keys().copied().collect()
+    }
+
+    /// Moves a bot to another voice channel.
+    fn transfer(&mut self, user: UserId, channel: ChannelId) {
+        if self.is_voice_channel(channel)
+            && let Some(place) = self.places.get_mut(&user)
+        {
+            place.channel = channel;
+            self.voice.end(&mut self.desk, user, Some(4014));
+            self.admit(user);
+        }
+    }
+
+    fn join(&mut self, user: UserId, session: String, channel: ChannelId, mute: bool, deaf: bool) {
         self.desk.report.joins += 1;
         if !self.is_voice_channel(channel) {
             return;
@@ -320,38 +360,46 @@ impl Discord {
             self.desk.config.faults.full_channel -= 1;
             return;
         }
-        let stays = self.bot.as_ref().is_some_and(|bot| bot.channel == channel) && self.voice.serves(channel);
-        let voice_session = match self.bot.take() {
-            Some(bot) => bot.voice_session,
+        let old = self.places.remove(&user);
+        let stays =
+            old.as_ref().is_some_and(|old| old.channel == channel) && self.voice.serves(user, channel);
+        let voice_session = match old {
+            Some(old) => old.voice_session,
             None => self.desk.hex(16),
         };
-        self.bot = Some(Bot { gateway_session: session, voice_session, channel, mute, deaf });
+        let place = Place { gateway_session: session, voice_session, channel, mute, deaf };
+        self.places.insert(user, place);
         if stays {
-            return self.state_update();
+            return self.state_update(user);
         }
-        self.voice.end(&mut self.desk, Some(4014));
-        self.admit();
+        self.voice.end(&mut self.desk, user, Some(4014));
+        self.admit(user);
     }
 
-    fn leave(&mut self) {
+    fn leave(&mut self, user: UserId) {
         self.desk.report.leaves += 1;
-        if let Some(bot) = self.bot.take() {
-            let state = guild::bot_state(&self.desk.config, &bot.voice_session, None, bot.mute, bot.deaf);
-            self.gateway.voice_state(&mut self.desk, &state);
+        self.take_place(user);
+        self.voice.dismiss(&mut self.desk, user);
+    }
+
+    /// A bot is out of its voice channel, not by its own wish.
+    fn expel(&mut self, user: UserId, code: Option<u16>) {
+        if self.take_place(user) {
+            self.voice.end(&mut self.desk, user, code);
         }
-        self.voice.dismiss(&self.desk);
     }
 
-    /// The bot is out of its voice channel, not by its own wish.
-    fn expel(&mut self, code: Option<u16>) {
-        let Some(bot) = self.bot.take() else { return };
-        let state = guild::bot_state(&self.desk.config, &bot.voice_session, None, bot.mute, bot.deaf);
+    /// Takes a bot out of its voice channel, and tells so. Answers whether it was in one.
+    fn take_place(&mut self, user: UserId) -> bool {
+        let Some(place) = self.places.remove(&user) else { return false };
+        let Place { voice_session, mute, deaf, .. } = place;
+        let state = guild::bot_state(&self.desk.config, user, &voice_session, None, mute, deaf);
         self.gateway.voice_state(&mut self.desk, &state);
-        self.voice.end(&mut self.desk, code);
+        true
     }
 
-    /// Tells the bot where its voice channel is served.
-    fn admit(&mut self) {
+    /// Tells a bot where its voice channel is served.
+    fn admit(&mut self, user: UserId) {
         let token = self.desk.hex(8);
         let server_first = match self.desk.config.voice_order {
             VoiceOrder::StateFirst => false,
@@ -359,37 +407,38 @@ impl Discord {
             VoiceOrder::Random => self.desk.rng.bool(),
         };
         if server_first {
-            self.server_update(Some(&token));
-            self.state_update();
+            self.server_update(user, Some(&token));
+            self.state_update(user);
         } else {
-            self.state_update();
-            self.server_update(Some(&token));
+            self.state_update(user);
+            self.server_update(user, Some(&token));
         }
-        self.grant(token);
+        self.grant(user, token);
     }
 
-    fn grant(&mut self, token: String) {
-        if let Some(bot) = &self.bot {
-            self.voice.expect(Grant { session: bot.voice_session.clone(), token, channel: bot.channel });
+    fn grant(&mut self, user: UserId, token: String) {
+        if let Some(place) = self.places.get(&user) {
+            let grant = Grant { session: place.voice_session.clone(), token, channel: place.channel };
+            self.voice.expect(user, grant);
         }
     }
 
-    fn state_update(&mut self) {
-        if let Some(bot) = &self.bot {
-            let channel = Some(bot.channel);
-            let state = guild::bot_state(&self.desk.config, &bot.voice_session, channel, bot.mute, bot.deaf);
+    fn state_update(&mut self, user: UserId) {
+        if let Some(Place { voice_session, channel, mute, deaf, .. }) = self.places.get(&user) {
+            let config = &self.desk.config;
+            let state = guild::bot_state(config, user, voice_session, Some(*channel), *mute, *deaf);
             self.gateway.voice_state(&mut self.desk, &state);
         }
     }
 
-    /// Names the voice server, or says that there is none.
-    fn server_update(&mut self, token: Option<&str>) {
-        let Some(bot) = &self.bot else { return };
+    /// Names a bot's voice server, or says that there is none.
+    fn server_update(&mut self, user: UserId, token: Option<&str>) {
+        let Some(place) = self.places.get(&user) else { return };
         let endpoint = token.map(|_| self.desk.config.addresses.voice_endpoint.as_str());
         let update = json!({
             "token": token.unwrap_or("none"), "guild_id": self.desk.config.guild, "endpoint": endpoint,
         });
-        self.gateway.voice_server(&mut self.desk, &bot.gateway_session, &update);
+        self.gateway.voice_server(&mut self.desk, &place.gateway_session, &update);
     }
 
     fn set_present(&mut self, user: UserId, present: bool) {

@@ -20,6 +20,8 @@ pub struct Faults {
     pub voice: VecDeque<(VoiceStep, End)>,
     /// What of the group of an encrypted call is spoilt: each when its message is next due to the client.
     pub dave: VecDeque<DaveFault>,
+    /// What is done to media of clients before it is handed on: each to one packet for one receiver.
+    pub relay: VecDeque<RelayFault>,
     /// How the next IP discovery requests are answered.
     pub discovery: VecDeque<DiscoveryFault>,
     /// How the next REST requests are answered.
@@ -86,6 +88,28 @@ pub enum DaveFault {
     Commit,
     /// The welcome in op 30 has a flipped bit.
     Welcome,
+}
+
+/// What a voice server that means harm does to a frame that was sealed end to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RelayFault {
+    /// A bit is flipped.
+    Flipped,
+    /// It is noise.
+    Garbage,
+    /// Its trailer claims to be longer than it is, perhaps than the frame.
+    LongTrailer,
+    /// Its trailer claims to be a byte shorter than it is.
+    ShortTrailer,
+    /// The marker at its end is gone.
+    Stripped,
+}
+
+impl RelayFault {
+    /// Every kind.
+    pub const ALL: [Self; 5] =
+        [Self::Flipped, Self::Garbage, Self::LongTrailer, Self::ShortTrailer, Self::Stripped];
 }
 
 /// A wrong answer to IP discovery.
@@ -195,23 +219,30 @@ pub enum Action {
     CloseGateway(u16),
     CloseShard(u32, u16),
     CloseVoice(u16),
+    CloseVoiceOf(UserId, u16),
     CorruptStream,
     CutGateway,
     CutVoice,
+    CutVoiceOf(UserId),
     Dispatch(String, serde_json::Value),
     EndEncryption,
     EndpointNull,
+    Exclude(UserId),
+    ForgeCommit(UserId),
     Freeze(bool),
     GatewayOp7,
     Hostile(Hostile),
     Invalidate { resumable: bool },
     Kick(UserId),
+    Move(UserId, ChannelId),
     MoveBot(ChannelId),
     ProposeStranger,
+    ProposeStrangerTo(UserId),
     RequestHeartbeat,
     Restart,
     SilenceAcks(bool),
     UnknownEvent,
     UnknownOpcode,
     VoiceServerChange,
+    WelcomeFalsely(UserId),
 }

@@ -15,7 +15,7 @@ mod session;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use sanscord::id::{ChannelId, GuildId};
+use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::machine::{CloseFrame, Frame};
 use sanscord::time::{Duration, Timestamp, soonest};
 use serde_json::Value;
@@ -57,9 +57,9 @@ const RESUMABLE: Bytes = Bytes::from_static(br#"{"t":null,"s":null,"op":9,"d":tr
 /// What the gateway tells the rest of our Discord.
 pub(crate) enum Effect {
     /// A client asks for a voice channel, or to leave it.
-    Voice { session: String, channel: Option<ChannelId>, mute: bool, deaf: bool },
+    Voice { user: UserId, session: String, channel: Option<ChannelId>, mute: bool, deaf: bool },
     /// A session is over.
-    Ended { session: String },
+    Ended { user: UserId, session: String },
 }
 
 pub(crate) struct Gateway {
@@ -72,7 +72,10 @@ pub(crate) struct Gateway {
     dues: BTreeSet<(Timestamp, ConnectionId)>,
     /// When each session without a connection is given up.
     expiries: BTreeSet<(Timestamp, SessionKey)>,
-    limits: Limits,
+    /// What is remembered of each bot.
+    limits: BTreeMap<UserId, Limits>,
+    /// The voice states of bots that are in a voice channel.
+    voice_states: BTreeMap<UserId, Value>,
     /// Connections to `resume_gateway_url` of which the client has not shown that they led into a session: as often
     /// it may try elsewhere.
     detours: usize,
@@ -90,7 +93,8 @@ impl Gateway {
             minted: 0,
             dues: BTreeSet::new(),
             expiries: BTreeSet::new(),
-            limits: Limits::default(),
+            limits: config.bot_users().map(|user| (user, Limits::default())).collect(),
+            voice_states: BTreeMap::new(),
             detours: 0,
             chatter: Chatter::new(config),
             effects: VecDeque::new(),
@@ -158,7 +162,10 @@ impl Gateway {
         if compress.is_some() && !desk.config.compression {
             return desk.refuse(Service::Gateway, connection, 400);
         }
-        if let Some(code) = self.limits.banned() {
+        // Whose it is shows later: that is for sure only if no bot may come back.
+        if self.limits.values().all(|limits| limits.banned().is_some())
+            && let Some(code) = self.limits(desk.config.bot).banned()
+        {
             desk.violation(Rule::Dead, format!("a client came back after close code {code}"));
         }
         let path = target::path(target);
@@ -267,6 +274,11 @@ impl Gateway {
         }
     }
 
+    /// What is remembered of a bot.
+    fn limits(&mut self, user: UserId) -> &mut Limits {
+        self.limits.entry(user).or_default()
+    }
+
     fn open(&self) -> Vec<ConnectionId> {
         self.connections.keys().copied().collect()
     }
@@ -302,7 +314,7 @@ impl Gateway {
         }
         // Discord docs: Gateway Close Event Codes. These are not to be reconnected after.
         if let End::Close(code @ (4004 | 4010..=4014)) = end {
-            self.limits.bury(state.shard, code);
+            self.limits(state.user.unwrap_or(desk.config.bot)).bury(state.shard, code);
         }
         match (state.session, end) {
             (Some(key), End::Close(4003 | 4004 | 4007 | 4009..=4014)) => self.end_session(key, false),
@@ -333,8 +345,8 @@ impl Gateway {
             state.replays_at = None;
             self.reschedule(connection);
         }
-        self.limits.ended(session.id.clone(), session.shard, told);
-        self.effects.push_back(Effect::Ended { session: session.id });
+        self.limits(session.user).ended(session.id.clone(), session.shard, told);
+        self.effects.push_back(Effect::Ended { user: session.user, session: session.id });
     }
 
     fn fault(&mut self, desk: &mut Desk, connection: ConnectionId, step: GatewayStep) -> bool {

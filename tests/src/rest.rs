@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use sanscord::id::{ChannelId, GuildId};
+use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::machine::{Method, Response};
 use sanscord::time::{Duration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::config::Config;
 use crate::desk::Desk;
 use crate::fault::RestFault;
 use crate::gateway::guild;
@@ -26,6 +27,15 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a [u8],
 }
 
+impl Request<'_> {
+    /// Whose token it shows.
+    pub(crate) fn user(&self, config: &Config) -> Option<UserId> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name == "authorization")?;
+        config.bot_of(value.strip_prefix("Bot ")?)
+    }
+}
+
+/// The API as one bot sees it.
 #[derive(Default)]
 pub(crate) struct Rest {
     /// Until when a route is limited; the empty one stands for all.
@@ -54,11 +64,12 @@ impl Rest {
             return (response, None);
         }
         let public = path == "/gateway";
-        let authorized = header("authorization").strip_prefix("Bot ") == Some(&desk.config.token);
-        if !public && (!authorized || desk.identifies.is_revoked()) {
+        let user = request.user(&desk.config).filter(|user| !desk.identifies(*user).is_revoked());
+        if !public && user.is_none() {
             return (error(401, 0, "401: Unauthorized"), None);
         }
-        let (mut response, posted) = serve(desk, request, path, header("content-type"));
+        let user = user.unwrap_or(desk.config.bot);
+        let (mut response, posted) = serve(desk, user, request, path, header("content-type"));
         let (remaining, reset_after) = self.count(desk.now, &route);
         for (name, value) in [
             ("x-ratelimit-limit", LIMIT.to_string()),
@@ -107,7 +118,17 @@ impl Rest {
     }
 }
 
-fn serve(desk: &Desk, request: &Request<'_>, path: &str, content_type: &str) -> (Response, Option<Value>) {
+/// What a bot gets.
+fn serve(
+    desk: &mut Desk,
+    user: UserId,
+    request: &Request<'_>,
+    path: &str,
+    content_type: &str,
+) -> (Response, Option<Value>) {
+    let now = desk.now;
+    let identifies = desk.identifies(user);
+    let (remaining, reset_after) = (identifies.remaining(), identifies.reset_after(now));
     let config = &desk.config;
     let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
     let response = match (request.method, &*parts) {
@@ -116,12 +137,12 @@ fn serve(desk: &Desk, request: &Request<'_>, path: &str, content_type: &str) -> 
             "url": config.addresses.gateway_url,
             "shards": config.shards,
             "session_start_limit": {
-                "total": config.identify_total, "remaining": desk.identifies.remaining(),
-                "reset_after": desk.identifies.reset_after(desk.now).as_millis() as u64,
+                "total": config.identify_total, "remaining": remaining,
+                "reset_after": reset_after.as_millis() as u64,
                 "max_concurrency": config.max_concurrency,
             },
         })),
-        (Some(Method::Get), ["users", "@me"]) => ok(&guild::bot(config)),
+        (Some(Method::Get), ["users", "@me"]) => ok(&guild::bot(config, user)),
         (Some(Method::Get), ["guilds", id, rest @ ..]) => {
             let id = id.parse().ok().filter(|id| guild::exists(config, *id));
             match (id, rest) {
@@ -139,7 +160,7 @@ fn serve(desk: &Desk, request: &Request<'_>, path: &str, content_type: &str) -> 
         }
         (Some(Method::Post), ["channels", id, "messages"]) => {
             match id.parse().ok().and_then(|id| guild::of_text_channel(config, id)) {
-                Some(guild) => return post_message(desk, guild, request.body, content_type),
+                Some(guild) => return post_message(desk, user, guild, request.body, content_type),
                 None => not_found(),
             }
         }
@@ -148,7 +169,13 @@ fn serve(desk: &Desk, request: &Request<'_>, path: &str, content_type: &str) -> 
     (response, None)
 }
 
-fn post_message(desk: &Desk, guild: GuildId, body: &[u8], content_type: &str) -> (Response, Option<Value>) {
+fn post_message(
+    desk: &Desk,
+    user: UserId,
+    guild: GuildId,
+    body: &[u8],
+    content_type: &str,
+) -> (Response, Option<Value>) {
     let Some(body) = serde_json::from_slice::<Value>(body).ok().filter(|_| content_type.contains("json"))
     else {
         return (error(400, 50_035, "Invalid Form Body"), None);
@@ -159,7 +186,7 @@ fn post_message(desk: &Desk, guild: GuildId, body: &[u8], content_type: &str) ->
     }
     // Far from the numbers of the chatter.
     let number = (1 << 32) + desk.report.requests;
-    let mut message = guild::message(&desk.config, guild, &guild::bot(&desk.config), content, number);
+    let mut message = guild::message(&desk.config, guild, &guild::bot(&desk.config, user), content, number);
     message["nonce"] = body.get("nonce").cloned().unwrap_or(Value::Null);
     (ok(&message), Some(message))
 }

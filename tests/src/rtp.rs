@@ -198,6 +198,11 @@ pub fn nonce_of(datagram: &[u8]) -> Option<[u8; 4]> {
     datagram.last_chunk().copied()
 }
 
+/// The tag that a datagram carries.
+pub(crate) fn tag_of(datagram: &[u8]) -> Option<[u8; TAG]> {
+    datagram.split_last_chunk::<SUFFIX>()?.0.last_chunk().copied()
+}
+
 /// What is wrong with a datagram.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Malformed(pub &'static str);

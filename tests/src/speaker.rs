@@ -125,10 +125,6 @@ pub enum Fate {
 pub(crate) struct Talker {
     pub(crate) speaker: Speaker,
     pub(crate) truth: VecDeque<Sent>,
-    /// Whether this voice session has been told of the SSRC.
-    pub(crate) announced: bool,
-    /// Packets of this voice session, sent or lost.
-    pub(crate) heard: u32,
     pub(crate) packets: u32,
     pub(crate) octets: u32,
     pub(crate) next_report: Timestamp,
@@ -152,8 +148,6 @@ impl Talker {
         Self {
             speaker,
             truth: VecDeque::new(),
-            announced: false,
-            heard: 0,
             packets: 0,
             octets: 0,
             next_report: Timestamp::ZERO,
@@ -175,12 +169,6 @@ impl Talker {
         let silent = self.speaker.spurts.iter().all(|spurt| spurt.packets == 0)
             || self.speaker.clip.packets().is_empty();
         self.due = (!silent).then_some(self.began);
-    }
-
-    /// A new voice session knows nothing.
-    pub(crate) const fn meet(&mut self) {
-        self.announced = false;
-        self.heard = 0;
     }
 
     /// When the next packet is due.

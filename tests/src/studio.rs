@@ -5,15 +5,14 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use fastrand::Rng;
-use sanscord::id::UserId;
+use sanscord::id::{ChannelId, UserId};
 use sanscord::time::{Duration, Timestamp, soonest};
-use serde_json::json;
 
 use crate::desk::Desk;
 use crate::fault::Hostile;
 use crate::rtp::{PAYLOAD_TYPE, Packet, Seal};
 use crate::speaker::{Announce, Fate, Sent, Talker};
-use crate::voice::{Session, Voice};
+use crate::voice::{Session, Voice, announce};
 
 /// Discord's official clients send RTCP sender reports about so often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -65,46 +64,36 @@ impl Studio {
             return false;
         }
         talker.speaker.present = present;
-        talker.meet();
         for speaker in desk.config.speakers.iter_mut().filter(|speaker| speaker.user == user) {
             speaker.present = present;
         }
-        if let Some(session) = voice.session.as_mut().filter(|s| s.grant.channel == talker.speaker.channel) {
-            if present {
-                introduce(desk, session, &[user]);
-                session.admit(desk, user);
-            } else {
-                session.send(desk, 13, &json!({ "user_id": user }));
-                session.dismiss(desk, user);
-            }
+        let channel = talker.speaker.channel;
+        if present {
+            voice.admit(desk, channel, user);
+        } else {
+            voice.release(desk, channel, user);
         }
         true
     }
 
-    /// A voice session got its Ready: tells it who is in the channel.
-    pub(crate) fn greet(&mut self, desk: &mut Desk, voice: &mut Voice) {
-        let Some(session) = &mut voice.session else { return };
-        self.talkers.iter_mut().for_each(Talker::meet);
-        let here = self.talkers.iter().filter(|talker| hears(session, talker));
-        let users: Vec<_> = here.map(|talker| talker.speaker.user).collect();
-        if !users.is_empty() {
-            introduce(desk, session, &users);
-        }
-        session.open_group(desk, &users);
+    /// Who is in this channel.
+    pub(crate) fn present_in(&self, channel: ChannelId) -> Vec<UserId> {
+        let here =
+            self.talkers.iter().filter(|talker| talker.speaker.present && talker.speaker.channel == channel);
+        here.map(|talker| talker.speaker.user).collect()
     }
 
-    /// A voice session is live. With the first the speakers begin; later ones are told at once who speaks
-    /// already.
-    pub(crate) fn begin(&mut self, desk: &mut Desk, voice: &mut Voice) {
+    /// A bot's session is live. With the first the speakers begin; later ones are told at once who speaks already.
+    pub(crate) fn begin(&mut self, desk: &mut Desk, voice: &mut Voice, user: UserId) {
         if !std::mem::replace(&mut self.begun, true) {
             self.talkers.iter_mut().for_each(|talker| talker.begin(desk.now));
             self.next_hostile = desk.config.media.hostile.map(|every| desk.now + every);
         }
-        let Some(session) = &mut voice.session else { return };
-        for talker in &mut self.talkers {
+        let Some(session) = voice.session_mut(user) else { return };
+        for talker in &self.talkers {
             let speaks = !talker.truth.is_empty() && talker.speaker.announce == Announce::Before;
             if speaks && hears(session, talker) {
-                announce(desk, session, talker);
+                announce(desk, session, talker.speaker.user, talker.speaker.ssrc);
             }
         }
     }
@@ -132,9 +121,9 @@ impl Studio {
         }
     }
 
-    /// Sends a hostile datagram to a live session.
+    /// Sends a hostile datagram to the first bot's live session.
     pub(crate) fn attack(&mut self, desk: &mut Desk, voice: &mut Voice, kind: Hostile) {
-        let Some((to, seal)) = voice.session.as_mut().and_then(path) else { return };
+        let Some((to, seal)) = voice.session_mut(desk.config.bot).and_then(path) else { return };
         let authentic = self.rng.usize(..self.recent.len().max(1));
         let recent = self.recent.get(authentic).cloned();
         let data = match kind {
@@ -209,47 +198,54 @@ fn deliver(
     } else {
         Fate::Delivered
     };
-    let listening = voice.session.as_mut().filter(|session| hears(session, talker) && session.keys.is_some());
+    let (channel, user) = (talker.speaker.channel, talker.speaker.user);
+    let there =
+        voice.sessions_in(channel).filter(|(_, session)| hears(session, talker) && session.keys.is_some());
+    let listeners: Vec<UserId> = there.map(|(listener, _)| listener).collect();
     // Without a key nothing is said: a member of the group does not speak in the clear.
-    let spoken = listening.and_then(|session| {
-        let (packet, is_readable) = session.seal(talker.speaker.user, packet)?;
-        Some((session, packet, is_readable))
-    });
-    let fate = if let Some((session, packet, is_readable)) = spoken {
-        if talker.speaker.announce == Announce::Before {
-            announce(desk, session, talker);
-        }
-        if let Some((to, seal)) = path(session) {
-            talker.packets = talker.packets.wrapping_add(1);
-            talker.octets = talker.octets.wrapping_add(packet.payload.len() as u32);
-            let data = seal.rtp(&packet);
-            match fate {
-                Fate::Delivered => desk.datagram(to, data.clone()),
-                Fate::Duplicated => {
-                    desk.datagram(to, data.clone());
-                    desk.datagram_later(delay, to, data.clone());
+    let spoken = if listeners.is_empty() { None } else { voice.seal(channel, user, packet) };
+    let fate = if let Some(spoken) = spoken {
+        let reports = talker.next_report <= desk.now;
+        talker.packets = talker.packets.wrapping_add(1);
+        talker.octets = talker.octets.wrapping_add(spoken.packet.payload.len() as u32);
+        for listener in &listeners {
+            let Some(session) = voice.session_mut(*listener) else { continue };
+            if talker.speaker.announce == Announce::Before {
+                announce(desk, session, user, talker.speaker.ssrc);
+            }
+            if let Some((to, seal)) = path(session) {
+                let data = seal.rtp(&spoken.packet);
+                match fate {
+                    Fate::Delivered => desk.datagram(to, data.clone()),
+                    Fate::Duplicated => {
+                        desk.datagram(to, data.clone());
+                        desk.datagram_later(delay, to, data.clone());
+                    }
+                    Fate::Delayed(delay) => desk.datagram_later(delay, to, data.clone()),
+                    Fate::Lost | Fate::Unreadable | Fate::Unheard => {}
                 }
-                Fate::Delayed(delay) => desk.datagram_later(delay, to, data.clone()),
-                Fate::Lost | Fate::Unreadable | Fate::Unheard => {}
-            }
-            // Only what the client got before is a replay, when it is sent again.
-            if fate != Fate::Lost && !matches!(fate, Fate::Delayed(_)) {
-                if recent.len() == RECENT {
-                    recent.pop_front();
+                // Only what the client got before is a replay, when it is sent again.
+                let arrives = fate != Fate::Lost && !matches!(fate, Fate::Delayed(_));
+                if arrives && *listener == desk.config.bot {
+                    if recent.len() == RECENT {
+                        recent.pop_front();
+                    }
+                    recent.push_back(data);
                 }
-                recent.push_back(data);
+                if reports {
+                    talker.next_report = desk.now + REPORT_INTERVAL;
+                    desk.report.sender_reports += 1;
+                    let report = seal.rtcp(sender_report(talker, desk.now));
+                    desk.datagram(to, report);
+                }
             }
-            if talker.next_report <= desk.now {
-                talker.next_report = desk.now + REPORT_INTERVAL;
-                desk.report.sender_reports += 1;
-                let report = seal.rtcp(sender_report(talker, desk.now));
-                desk.datagram(to, report);
+            let met = session.met.entry(user).or_default();
+            met.heard += 1;
+            if matches!(talker.speaker.announce, Announce::AfterPackets(count) if met.heard >= count) {
+                announce(desk, session, user, talker.speaker.ssrc);
             }
         }
-        talker.heard += 1;
-        if matches!(talker.speaker.announce, Announce::AfterPackets(count) if talker.heard >= count) {
-            announce(desk, session, talker);
-        }
+        let is_readable = voice.can_open(channel, witness(desk, &listeners), &spoken);
         if is_readable || fate == Fate::Lost { fate } else { Fate::Unreadable }
     } else {
         Fate::Unheard
@@ -289,21 +285,10 @@ fn hears(session: &Session, talker: &Talker) -> bool {
     talker.speaker.present && talker.speaker.channel == session.grant.channel
 }
 
-/// Tells who came: Clients Connect, and what else Discord says of newcomers.
-fn introduce(desk: &mut Desk, session: &mut Session, users: &[UserId]) {
-    session.send(desk, 11, &json!({ "user_ids": users }));
-    for user in users {
-        session.send(desk, 18, &json!({"user_id": user, "flags": 2}));
-        session.send(desk, 20, &json!({"user_id": user, "platform": 0}));
-    }
-}
-
-/// Tells whose SSRC it is, once in a session.
-fn announce(desk: &mut Desk, session: &mut Session, talker: &mut Talker) {
-    if !std::mem::replace(&mut talker.announced, true) {
-        let speaker = &talker.speaker;
-        session.send(desk, 5, &json!({"user_id": speaker.user, "ssrc": speaker.ssrc, "speaking": 1}));
-    }
+/// For whom the books tell whether what was said can be opened: the first bot, or if it is not there, another.
+fn witness(desk: &Desk, listeners: &[UserId]) -> UserId {
+    let first = desk.config.bot;
+    if listeners.contains(&first) { first } else { listeners.first().copied().unwrap_or(first) }
 }
 
 /// RFC 3550, section 6.4.1, without report blocks.

@@ -4,13 +4,13 @@ mod dave;
 mod discovery;
 pub(crate) mod encryption;
 mod handshake;
+mod relay;
+mod roster;
 mod session;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
-use bytes::Bytes;
-use sanscord::id::ChannelId;
+use sanscord::id::{ChannelId, UserId};
 use sanscord::machine::{CloseFrame, Frame};
 use sanscord::time::{Duration, Timestamp, soonest};
 use serde_json::{Value, json};
@@ -18,12 +18,13 @@ use serde_json::{Value, json};
 use crate::desk::Desk;
 use crate::fault::{End, VoiceStep};
 use crate::pulse::Pulse;
-use crate::rtp::{Malformed, is_rtcp};
 use crate::server::{ConnectionId, Service};
 use crate::target;
 use crate::violation::Rule;
 use encryption::Encryption;
+use relay::Path;
 
+pub(crate) use roster::announce;
 pub(crate) use session::{Grant, Session};
 
 /// How long a UDP path may be silent: the shortest bindings in the field close soon after.
@@ -32,41 +33,55 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long a client that left may keep its WebSocket.
 const DISMISSAL: Duration = Duration::from_secs(1);
 
+/// Tokens of each bot that are remembered after clients were told to forget them.
+const DEAD: usize = 16;
+
 /// What the voice server tells the rest of our Discord.
 pub(crate) enum Effect {
-    /// A session got its Ready: tell it who is there.
-    Ready,
+    /// A bot's session got its Ready: tell it who is there.
+    Ready(UserId),
     /// A session was described: media may flow.
-    Live,
+    Live(UserId),
     /// A session was given up, because its client stayed away.
-    Abandoned,
+    Abandoned(UserId),
 }
 
 pub(crate) struct Voice {
-    pub(crate) session: Option<Session>,
     pub(crate) silent: bool,
-    grant: Option<Grant>,
+    /// One for each bot.
+    seats: BTreeMap<UserId, Seat>,
+    /// The groups of encrypted calls; one for each channel with a client that offered encryption.
+    groups: BTreeMap<ChannelId, Encryption>,
     links: BTreeMap<ConnectionId, Link>,
-    /// Tokens that clients were told to forget, and when; the newest 16.
+    /// Tokens that clients were told to forget, and when; the newest.
     dead: VecDeque<(Timestamp, String)>,
     effects: VecDeque<Effect>,
+}
+
+/// A bot's place at the voice server.
+struct Seat {
+    grant: Option<Grant>,
+    session: Option<Session>,
+    path: Path,
 }
 
 /// One WebSocket.
 struct Link {
     pulse: Pulse,
-    /// Whether it has identified or resumed.
-    bound: bool,
+    /// Who has identified or resumed on it.
+    user: Option<UserId>,
     /// When it is closed, its session being over.
     leaves_at: Option<Timestamp>,
 }
 
 impl Voice {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new(desk: &mut Desk) -> Self {
+        let users: Vec<_> = desk.config.bot_users().collect();
+        let mut seat = |user| Seat { grant: None, session: None, path: Path::new(desk, user) };
         Self {
-            session: None,
             silent: false,
-            grant: None,
+            seats: users.into_iter().map(|user| (user, seat(user))).collect(),
+            groups: BTreeMap::new(),
             links: BTreeMap::new(),
             dead: VecDeque::new(),
             effects: VecDeque::new(),
@@ -77,20 +92,53 @@ impl Voice {
         self.effects.pop_front()
     }
 
-    /// Expects this client and no other from now on.
-    pub(crate) fn expect(&mut self, grant: Grant) {
-        self.grant = Some(grant);
+    /// Expects a bot at this place and no other from now on.
+    pub(crate) fn expect(&mut self, user: UserId, grant: Grant) {
+        if let Some(seat) = self.seats.get_mut(&user) {
+            seat.grant = Some(grant);
+        }
     }
 
-    /// Whether a client is connected and its session goes on in this channel.
-    pub(crate) fn serves(&self, channel: ChannelId) -> bool {
-        self.session.as_ref().is_some_and(|s| s.link.is_some() && s.grant.channel == channel)
+    /// Whether a bot is connected and its session goes on in this channel.
+    pub(crate) fn serves(&self, user: UserId, channel: ChannelId) -> bool {
+        self.session(user).is_some_and(|session| session.link.is_some() && session.grant.channel == channel)
     }
 
-    /// Ends the session for good. What is left of it is closed with `code`, or cut if there is none.
-    pub(crate) fn end(&mut self, desk: &mut Desk, code: Option<u16>) {
-        self.bury(desk);
-        for (connection, _) in std::mem::take(&mut self.links) {
+    /// The session of a bot.
+    pub(crate) fn session(&self, user: UserId) -> Option<&Session> {
+        self.seats.get(&user)?.session.as_ref()
+    }
+
+    pub(crate) fn session_mut(&mut self, user: UserId) -> Option<&mut Session> {
+        self.seats.get_mut(&user)?.session.as_mut()
+    }
+
+    /// The sessions in a channel.
+    pub(crate) fn sessions_in(&mut self, channel: ChannelId) -> impl Iterator<Item = (UserId, &mut Session)> {
+        let sessions = self.seats.iter_mut().filter_map(|(user, seat)| Some((*user, seat.session.as_mut()?)));
+        sessions.filter(move |(_, session)| session.grant.channel == channel)
+    }
+
+    /// The session whose WebSocket this is.
+    fn session_on(&mut self, connection: ConnectionId) -> Option<(UserId, &mut Session)> {
+        let user = self.links.get(&connection)?.user?;
+        let session = self.session_mut(user)?;
+        (session.link == Some(connection)).then_some((user, session))
+    }
+
+    /// The WebSockets of a bot. Of those on which nobody has identified it is not known whose they are, unless there
+    /// is one bot only.
+    fn links_of(&self, desk: &Desk, user: UserId) -> Vec<ConnectionId> {
+        let alone = desk.config.bots.is_empty();
+        let its = self.links.iter().filter(|(_, link)| link.user.map_or(alone, |other| other == user));
+        its.map(|(connection, _)| *connection).collect()
+    }
+
+    /// Ends a bot's session for good. What is left of it is closed with `code`, or cut if there is none.
+    pub(crate) fn end(&mut self, desk: &mut Desk, user: UserId, code: Option<u16>) {
+        self.bury(desk, user);
+        for connection in self.links_of(desk, user) {
+            self.links.remove(&connection);
             match code {
                 Some(code) => desk.close(Service::Voice, connection, code),
                 None => desk.cut(connection),
@@ -98,23 +146,26 @@ impl Voice {
         }
     }
 
-    /// Forgets the session, but not that it is over.
-    fn bury(&mut self, desk: &Desk) {
-        let tokens = self.grant.take().into_iter().chain(self.session.take().map(|session| session.grant));
-        for grant in tokens {
+    /// Forgets a session, but not that it is over.
+    fn bury(&mut self, desk: &mut Desk, user: UserId) {
+        let ended = self.drop_session(desk, user).map(|session| session.grant);
+        let expected = self.seats.get_mut(&user).and_then(|seat| seat.grant.take());
+        for grant in expected.into_iter().chain(ended) {
             self.dead.push_back((desk.now, grant.token));
         }
-        while self.dead.len() > 16 {
+        while self.dead.len() > DEAD * self.seats.len() {
             self.dead.pop_front();
         }
     }
 
-    /// Ends the session because its client asked for that. The client may close the WebSocket itself; if it
-    /// does not, that is done soon.
-    pub(crate) fn dismiss(&mut self, desk: &Desk) {
-        self.bury(desk);
-        for link in self.links.values_mut() {
-            link.leaves_at = Some(desk.now + DISMISSAL);
+    /// Ends a session because its client asked for that. The client may close the WebSocket itself; if it does not,
+    /// that is done soon.
+    pub(crate) fn dismiss(&mut self, desk: &mut Desk, user: UserId) {
+        self.bury(desk, user);
+        for connection in self.links_of(desk, user) {
+            if let Some(link) = self.links.get_mut(&connection) {
+                link.leaves_at = Some(desk.now + DISMISSAL);
+            }
         }
     }
 
@@ -124,23 +175,31 @@ impl Voice {
         leaving || self.dead.back().is_some_and(|(at, _)| desk.now.since(*at) <= grace(desk))
     }
 
-    /// Cuts the WebSocket; the session and the UDP path stay.
-    pub(crate) fn cut(&mut self, desk: &mut Desk) {
-        for (connection, _) in std::mem::take(&mut self.links) {
+    /// Cuts the WebSockets of a bot, or all; sessions and UDP paths stay.
+    pub(crate) fn cut(&mut self, desk: &mut Desk, user: Option<UserId>) {
+        let cut = user.map_or_else(|| self.links.keys().copied().collect(), |user| self.links_of(desk, user));
+        for connection in cut {
+            let link = self.links.remove(&connection);
             desk.cut(connection);
+            if let Some(user) = link.and_then(|link| link.user) {
+                self.unlink(desk, user);
+            }
         }
-        self.unlink(desk);
     }
 
-    /// Closes the WebSocket. The session stays if the code says that it can be resumed.
-    pub(crate) fn close(&mut self, desk: &mut Desk, code: u16) {
-        if can_be_resumed(code) {
-            for (connection, _) in std::mem::take(&mut self.links) {
-                desk.close(Service::Voice, connection, code);
+    /// Closes the WebSockets of a bot, or all. Sessions stay if the code says that they can be resumed.
+    pub(crate) fn close(&mut self, desk: &mut Desk, user: Option<UserId>, code: u16) {
+        let users: Vec<_> = user.map_or_else(|| self.seats.keys().copied().collect(), |user| vec![user]);
+        for user in users {
+            if can_be_resumed(code) {
+                for connection in self.links_of(desk, user) {
+                    self.links.remove(&connection);
+                    desk.close(Service::Voice, connection, code);
+                }
+                self.unlink(desk, user);
+            } else {
+                self.end(desk, user, Some(code));
             }
-            self.unlink(desk);
-        } else {
-            self.end(desk, Some(code));
         }
     }
 
@@ -153,12 +212,15 @@ impl Voice {
 
     pub(crate) fn deadline(&self, desk: &Desk) -> Option<Timestamp> {
         let pulses = self.links.values().filter_map(|l| soonest(Some(l.pulse.deadline()), l.leaves_at)).min();
-        let session = self.session.as_ref().and_then(|session| {
-            let keepalive = session.keepalive_deadline(KEEPALIVE + desk.config.tolerance);
-            let transition = session.encryption.as_ref().and_then(Encryption::deadline);
-            soonest(soonest(session.expires, keepalive), transition)
+        let limit = KEEPALIVE + desk.config.tolerance;
+        let seats = self.seats.values().filter_map(|seat| {
+            let session = seat.session.as_ref();
+            let ends =
+                session.and_then(|session| soonest(session.expires, session.keepalive_deadline(limit)));
+            soonest(ends, seat.path.deadline())
         });
-        soonest(pulses, session)
+        let groups = self.groups.values().filter_map(Encryption::deadline);
+        soonest(pulses, seats.chain(groups).min())
     }
 
     pub(crate) fn advance(&mut self, desk: &mut Desk) {
@@ -181,15 +243,28 @@ impl Voice {
             self.fail(desk, connection, 4009);
         }
         self.execute_overdue(desk);
-        let Some(session) = &mut self.session else { return };
-        if session.keepalive_deadline(KEEPALIVE + desk.config.tolerance).is_some_and(|at| at <= desk.now) {
-            session.lapsed = true;
-            desk.violation(Rule::Keepalive, "no datagram came for 10 s: a NAT would have closed the path");
+        self.arrive(desk);
+        let limit = KEEPALIVE + desk.config.tolerance;
+        let mut abandoned = Vec::new();
+        for (user, seat) in &mut self.seats {
+            let Some(session) = &mut seat.session else { continue };
+            if session.keepalive_deadline(limit).is_some_and(|at| at <= desk.now) {
+                session.lapsed = true;
+                desk.violation(
+                    Rule::Keepalive,
+                    "no datagram came for 10 s: a NAT would have closed the path",
+                );
+            }
+            if session.expires.is_some_and(|at| at <= desk.now) {
+                abandoned.push(*user);
+            }
         }
-        if session.expires.is_some_and(|at| at <= desk.now) {
-            self.session = None;
-            self.grant = None;
-            self.effects.push_back(Effect::Abandoned);
+        for user in abandoned {
+            self.drop_session(desk, user);
+            if let Some(seat) = self.seats.get_mut(&user) {
+                seat.grant = None;
+            }
+            self.effects.push_back(Effect::Abandoned(user));
         }
     }
 
@@ -209,7 +284,7 @@ impl Voice {
         let shortest = interval.min(Duration::from_secs(5)) / 2;
         self.links.insert(
             connection,
-            Link { pulse: Pulse::new(desk.now, interval, shortest, slack), bound: false, leaves_at: None },
+            Link { pulse: Pulse::new(desk.now, interval, shortest, slack), user: None, leaves_at: None },
         );
         if self.fault(desk, connection, VoiceStep::Hello) {
             return;
@@ -224,15 +299,13 @@ impl Voice {
         connection: ConnectionId,
         frame: Option<&CloseFrame>,
     ) {
-        if self.links.remove(&connection).is_none() {
-            return;
-        }
-        if self.session.as_ref().is_some_and(|session| session.link == Some(connection)) {
-            if frame.is_some_and(|frame| matches!(frame.code, 1000 | 1001)) {
-                self.bury(desk);
-            } else {
-                self.unlink(desk);
-            }
+        let bound = self.session_on(connection).map(|(user, _)| user);
+        self.links.remove(&connection);
+        let Some(user) = bound else { return };
+        if frame.is_some_and(|frame| matches!(frame.code, 1000 | 1001)) {
+            self.bury(desk, user);
+        } else {
+            self.unlink(desk, user);
         }
     }
 
@@ -257,49 +330,12 @@ impl Voice {
                 self.fail(desk, connection, 4003);
             }
             1 => self.on_select_protocol(desk, connection, d),
-            5 => self.on_speaking(desk, d),
+            5 => self.on_speaking(desk, connection, d),
             23 | 31 => self.on_transition(desk, connection, op, d),
             12 | 14 | 15 | 16 | 32 => {}
             _ => {
                 desk.violation(Rule::Order, format!("voice op {op} is not a client's"));
                 self.fail(desk, connection, 4001);
-            }
-        }
-    }
-
-    pub(crate) fn on_datagram(&mut self, desk: &mut Desk, from: SocketAddr, data: &Bytes) {
-        if matches!(**data, [0, 1, ..]) {
-            return self.on_discovery(desk, from, data);
-        }
-        let Some(session) = self.session.as_mut().filter(|session| session.peer == Some(from)) else {
-            return;
-        };
-        session.heard_from(desk.now);
-        let version = data.first().map_or(0, |flags| flags >> 6);
-        if version != 2 {
-            desk.report.keepalives += 1;
-            // Observed: Discord answers this form of keepalive, and no other.
-            if let [0x13, 0x37, 0xCA, 0xFE, a, b, c, d] = **data {
-                desk.datagram(from, Bytes::copy_from_slice(&[0x13, 0x37, 0xF0, 0x0D, a, b, c, d]));
-            }
-            return;
-        }
-        if !session.spoke {
-            desk.violation(Rule::Speaking, "media came before a Speaking message");
-        }
-        match session.check_media(data) {
-            Ok(frame) => {
-                desk.report.client_packets += 1;
-                if let Some(encryption) = &mut session.encryption
-                    && !frame.is_empty()
-                    && let Err(error) = encryption.open(desk.now, &frame)
-                {
-                    desk.violation(Rule::Dave, format!("nobody can open what it says: {error}"));
-                }
-            }
-            Err((rule, Malformed(what))) => {
-                let kind = if is_rtcp(data) { "RTCP" } else { "RTP" };
-                desk.violation(rule, format!("an {kind} packet is wrong: {what}"));
             }
         }
     }
@@ -314,11 +350,13 @@ impl Voice {
             desk.violation(Rule::Payload, "a voice heartbeat has no integer t, as version 8 asks for");
             return self.fail(desk, connection, 4002);
         };
-        let acknowledged = match self.session.as_mut().filter(|session| session.link == Some(connection)) {
-            Some(session) => session.acknowledge(desk.now, d),
+        let is_bound = link.user.is_some();
+        let leaves = link.leaves_at.is_some();
+        let acknowledged = match self.session_on(connection) {
+            Some((_, session)) => session.acknowledge(desk.now, d),
             None => match d.get("seq_ack").and_then(Value::as_i64) {
                 // A new connection's first beat may come before it has identified or resumed.
-                _ if !link.bound || link.leaves_at.is_some() => Ok(()),
+                _ if !is_bound || leaves => Ok(()),
                 None | Some(-1) => Ok(()),
                 Some(seq) => Err(format!("{seq} was acknowledged, nothing was sent")),
             },
@@ -331,22 +369,13 @@ impl Voice {
         }
     }
 
-    fn on_speaking(&mut self, desk: &mut Desk, d: &Value) {
-        let Some(session) = &mut self.session else { return };
-        let number = |name: &str| d.get(name).and_then(Value::as_u64);
-        if number("speaking").is_none() || number("ssrc") != Some(u64::from(session.ssrc)) {
-            return desk.violation(Rule::Speaking, format!("a Speaking message does not name our SSRC: {d}"));
-        }
-        session.spoke = true;
-    }
-
     fn is_bound(&self, connection: ConnectionId) -> bool {
-        self.links.get(&connection).is_some_and(|link| link.bound)
+        self.links.get(&connection).is_some_and(|link| link.user.is_some())
     }
 
-    fn bind(&mut self, connection: ConnectionId) {
+    fn bind(&mut self, connection: ConnectionId, user: UserId) {
         if let Some(link) = self.links.get_mut(&connection) {
-            link.bound = true;
+            link.user = Some(user);
         }
     }
 
@@ -358,8 +387,8 @@ impl Voice {
     }
 
     /// The session's WebSocket is gone.
-    fn unlink(&mut self, desk: &Desk) {
-        if let Some(session) = &mut self.session {
+    fn unlink(&mut self, desk: &Desk, user: UserId) {
+        if let Some(session) = self.session_mut(user) {
             session.link = None;
             session.ledger.lost(desk.now);
             session.expires = Some(desk.now + desk.config.voice_resume_window);
@@ -373,19 +402,19 @@ impl Voice {
     }
 
     fn hang_up(&mut self, desk: &mut Desk, connection: ConnectionId, end: End) {
-        if self.links.remove(&connection).is_none() {
+        if !self.links.contains_key(&connection) {
             return;
         }
+        let bound = self.session_on(connection).map(|(user, _)| user);
+        self.links.remove(&connection);
         match end {
             End::Close(code) => desk.close(Service::Voice, connection, code),
             End::Cut => desk.cut(connection),
         }
-        if self.session.as_ref().is_none_or(|session| session.link != Some(connection)) {
-            return;
-        }
+        let Some(user) = bound else { return };
         match end {
-            End::Close(code) if !can_be_resumed(code) => self.end(desk, Some(code)),
-            End::Close(_) | End::Cut => self.unlink(desk),
+            End::Close(code) if !can_be_resumed(code) => self.end(desk, user, Some(code)),
+            End::Close(_) | End::Cut => self.unlink(desk, user),
         }
     }
 

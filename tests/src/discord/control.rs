@@ -76,12 +76,22 @@ impl Discord {
         self.act(now, Action::Invalidate { resumable });
     }
 
-    /// Cuts the voice WebSocket without a word. Media go on.
+    /// Cuts every voice WebSocket without a word. Media go on.
     pub fn cut_voice(&mut self, now: Timestamp) {
         self.act(now, Action::CutVoice);
     }
 
-    /// Closes the voice WebSocket with this code. Media go on if the code lets the session be resumed.
+    /// Cuts the voice WebSocket of one bot without a word. Its media go on.
+    pub fn cut_voice_of(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::CutVoiceOf(user));
+    }
+
+    /// Closes the voice WebSocket of one bot with this code.
+    pub fn close_voice_of(&mut self, now: Timestamp, user: UserId, code: u16) {
+        self.act(now, Action::CloseVoiceOf(user, code));
+    }
+
+    /// Closes every voice WebSocket with this code. Media go on if the code lets the session be resumed.
     pub fn close_voice(&mut self, now: Timestamp, code: u16) {
         self.act(now, Action::CloseVoice(code));
     }
@@ -96,22 +106,27 @@ impl Discord {
         self.act(now, Action::Arrive(user));
     }
 
-    /// Moves the bot to another voice channel.
+    /// Moves a bot to another voice channel.
+    pub fn move_to(&mut self, now: Timestamp, user: UserId, channel: ChannelId) {
+        self.act(now, Action::Move(user, channel));
+    }
+
+    /// Moves the first bot to another voice channel.
     pub fn move_bot(&mut self, now: Timestamp, channel: ChannelId) {
         self.act(now, Action::MoveBot(channel));
     }
 
-    /// Gives the bot another voice server, as it is done when one fails.
+    /// Gives every bot in a voice channel another voice server, as it is done when one fails.
     pub fn voice_server_change(&mut self, now: Timestamp) {
         self.act(now, Action::VoiceServerChange);
     }
 
-    /// Tells the bot that its voice server is gone and there is none yet.
+    /// Tells every bot in a voice channel that its voice server is gone and there is none yet.
     pub fn endpoint_null(&mut self, now: Timestamp) {
         self.act(now, Action::EndpointNull);
     }
 
-    /// Ends the encryption of the call (voice op 21, version 0). Calls of version 0 stay as they are, here and below.
+    /// Ends the encryption of calls (voice op 21, version 0). Calls of version 0 stay as they are, here and below.
     pub fn end_encryption(&mut self, now: Timestamp) {
         self.act(now, Action::EndEncryption);
     }
@@ -122,7 +137,28 @@ impl Discord {
         self.act(now, Action::BeginGroup);
     }
 
-    /// Proposes to the client to add somebody to the group of whom it was never told.
+    /// Puts a bot out of the group of its call, without a word to it, and goes on handing it all that is said there: it
+    /// cannot open that any more. Not even its key packages are taken until it connects anew.
+    pub fn exclude(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::Exclude(user));
+    }
+
+    /// Announces to a bot a commit that is none.
+    pub fn forge_commit(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::ForgeCommit(user));
+    }
+
+    /// Hands a bot the welcome that was last sent to somebody, if there was one.
+    pub fn welcome_falsely(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::WelcomeFalsely(user));
+    }
+
+    /// Proposes to a bot to add somebody to the group of whom it was never told.
+    pub fn propose_stranger_to(&mut self, now: Timestamp, user: UserId) {
+        self.act(now, Action::ProposeStrangerTo(user));
+    }
+
+    /// The same for the first bot.
     pub fn propose_stranger(&mut self, now: Timestamp) {
         self.act(now, Action::ProposeStranger);
     }

@@ -4,7 +4,7 @@ use sanscord::id::GuildId;
 use sanscord::time::Duration;
 use serde_json::{Value, json};
 
-use super::session::{Event, SessionKey};
+use super::session::{Event, Session, SessionKey};
 use super::{ACK, Effect, Gateway, guild};
 use crate::desk::Desk;
 use crate::server::ConnectionId;
@@ -84,9 +84,10 @@ impl Gateway {
         let Ok(guild) = guild.parse() else { return };
         if self.is_served(desk, session, guild, 4)
             && guild == desk.config.guild
-            && let Some(session) = self.sessions.get(&session).map(|session| session.id.clone())
+            && let Some(Session { user, id, .. }) = self.sessions.get(&session)
         {
-            self.effects.push_back(Effect::Voice { session, channel, mute, deaf });
+            let effect = Effect::Voice { user: *user, session: id.clone(), channel, mute, deaf };
+            self.effects.push_back(effect);
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use fastrand::Rng;
 use sanscord::gateway::ShardId;
+use sanscord::id::UserId;
 use sanscord::machine::Frame;
 use sanscord::time::{Duration, Timestamp, soonest};
 
@@ -24,6 +25,8 @@ pub(super) struct Connection {
     pub(super) sends: Recent,
     pub(super) presences: Recent,
     pub(super) session: Option<SessionKey>,
+    /// Whose token it showed.
+    pub(super) user: Option<UserId>,
     /// Whether it counts among [`Gateway::detours`](super::Gateway).
     pub(super) is_detour: bool,
     /// Which shard it serves, as far as that is known.
@@ -58,6 +61,7 @@ impl Connection {
             sends: Recent::default(),
             presences: Recent::default(),
             session: None,
+            user: None,
             is_detour: false,
             shard: None,
             leaves_at: None,

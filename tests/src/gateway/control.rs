@@ -66,6 +66,14 @@ impl Gateway {
 
     /// Sends a `VOICE_STATE_UPDATE` of the main guild to every session whose intents ask for it.
     pub(crate) fn voice_state(&mut self, desk: &mut Desk, state: &Value) {
+        let user = state.get("user_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        if let Some(user) = user.filter(|user| desk.config.bot_users().any(|bot| bot == *user)) {
+            if state.get("channel_id").is_some_and(Value::is_string) {
+                self.voice_states.insert(user, state.clone());
+            } else {
+                self.voice_states.remove(&user);
+            }
+        }
         let audience = Audience::Guild(desk.config.guild, GUILD_VOICE_STATES);
         self.dispatch(desk, audience, Event { name: "VOICE_STATE_UPDATE", d: &state.to_string() });
     }
@@ -136,9 +144,9 @@ impl Gateway {
         }
         if !resumable {
             while let Some((&key, session)) = self.sessions.first_key_value() {
-                let (shard, told) = (session.shard, session.connection.is_some());
+                let (user, shard, told) = (session.user, session.shard, session.connection.is_some());
                 if told {
-                    self.limits.invalidated(desk, shard);
+                    self.limits(user).invalidated(desk, shard);
                 }
                 self.end_session(key, told);
             }
@@ -152,7 +160,8 @@ impl Gateway {
         connection: ConnectionId,
         shard: Option<ShardId>,
     ) {
-        self.limits.invalidated(desk, shard.unwrap_or(ShardId::ONLY));
+        let user = self.connections.get(&connection).and_then(|state| state.user);
+        self.limits(user.unwrap_or(desk.config.bot)).invalidated(desk, shard.unwrap_or(ShardId::ONLY));
         if let Some(state) = self.connections.get_mut(&connection) {
             state.send(desk, INVALID);
         }

@@ -40,9 +40,15 @@ pub(crate) fn of_text_channel(config: &Config, channel: ChannelId) -> Option<Gui
     config.more_guilds.contains(&guild).then_some(guild)
 }
 
-pub(crate) fn ready(config: &Config, session: &str, shard: ShardId, guilds: &[GuildId]) -> Value {
+pub(crate) fn ready(
+    config: &Config,
+    bot_user: UserId,
+    session: &str,
+    shard: ShardId,
+    guilds: &[GuildId],
+) -> Value {
     let guilds: Vec<_> = guilds.iter().map(|id| json!({"id": id, "unavailable": true})).collect();
-    let mut user = bot(config);
+    let mut user = bot(config, bot_user);
     for (key, value) in [("mfa_enabled", json!(true)), ("verified", json!(true)), ("email", Value::Null)] {
         user[key] = value;
     }
@@ -58,19 +64,23 @@ pub(crate) fn ready(config: &Config, session: &str, shard: ShardId, guilds: &[Gu
         "presences": [],
         "guilds": guilds,
         "shard": shard,
-        "application": {"id": config.bot, "flags": 565_248},
+        "application": {"id": bot_user, "flags": 565_248},
         "_trace": ["[\"gateway-test-1\"]"],
     })
 }
 
-pub(crate) fn create(config: &Config, id: GuildId) -> Value {
+/// A guild with everything in it; beside the speakers' these voice states are its.
+pub(crate) fn create<'a>(config: &Config, id: GuildId, bot_states: impl Iterator<Item = &'a Value>) -> Value {
     let speakers = || config.speakers.iter().filter(|_| id == config.guild);
-    let members: Vec<_> = std::iter::once(member(&bot(config)))
+    let members: Vec<_> = config
+        .bot_users()
+        .map(|user| member(&bot(config, user)))
         .chain(speakers().map(|speaker| member(&user(speaker))))
         .collect();
     let states: Vec<_> = speakers()
         .filter(|speaker| speaker.present)
         .map(|speaker| speaker_state(config, speaker, Some(speaker.channel)))
+        .chain(bot_states.filter(|_| id == config.guild).cloned())
         .collect();
     let mut guild = guild(config, id);
     for (key, value) in [
@@ -135,8 +145,8 @@ pub(crate) fn channel(config: &Config, id: ChannelId) -> Option<Value> {
     }))
 }
 
-pub(crate) fn bot(config: &Config) -> Value {
-    person(config.bot, &config.bot_name, true)
+pub(crate) fn bot(config: &Config, user: UserId) -> Value {
+    person(user, config.bot_name(user), true)
 }
 
 /// Who writes messages that nobody in particular writes.
@@ -165,15 +175,16 @@ pub(crate) fn chatter(config: &Config, author: &str, guild: GuildId, index: usiz
     )
 }
 
-/// The voice state of the bot.
+/// The voice state of a bot.
 pub(crate) fn bot_state(
     config: &Config,
+    user: UserId,
     session: &str,
     channel: Option<ChannelId>,
     mute: bool,
     deaf: bool,
 ) -> Value {
-    state(config, config.bot, &bot(config), session, channel, [mute, deaf])
+    state(config, user, &bot(config, user), session, channel, [mute, deaf])
 }
 
 /// The voice state of a speaker.

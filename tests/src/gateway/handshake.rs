@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use sanscord::gateway::ShardId;
-use sanscord::id::GuildId;
+use sanscord::id::{GuildId, UserId};
 use serde_json::Value;
 
 use super::commands::check_presence;
@@ -39,14 +39,15 @@ impl Gateway {
         if token.starts_with("Bot ") {
             desk.violation(Rule::Payload, "an Identify's token begins with \"Bot \", which is REST's custom");
         }
-        if token != desk.config.token {
-            return self.fail(desk, connection, 4004);
+        let Some(user) = desk.config.bot_of(token) else { return self.fail(desk, connection, 4004) };
+        if let Some(state) = self.connections.get_mut(&connection) {
+            state.user = Some(user);
         }
-        if !self.spend_identify(desk) {
+        if !self.spend_identify(desk, user) {
             return;
         }
         let Some(shard) = shard else { return self.fail(desk, connection, 4010) };
-        self.limits.mourn(desk, shard);
+        self.limits(user).mourn(desk, shard);
         if shard.count < desk.config.min_shards {
             return self.fail(desk, connection, 4011);
         }
@@ -56,7 +57,7 @@ impl Gateway {
         if intents & desk.config.disallowed_intents != 0 {
             return self.fail(desk, connection, 4014);
         }
-        if !self.limits.may_identify(desk, shard) {
+        if !self.limits(user).may_identify(desk, shard) {
             return self.declare_invalid(desk, connection, Some(shard));
         }
         if let Some(state) = self.connections.get_mut(&connection) {
@@ -68,27 +69,32 @@ impl Gateway {
         if self.fault(desk, connection, GatewayStep::Ready) {
             return;
         }
-        let Some(key) = self.begin(desk, connection, shard, intents) else { return };
+        let Some(key) = self.begin(desk, connection, user, shard, intents) else { return };
         if self.fault(desk, connection, GatewayStep::GuildCreate) || intents & GUILDS == 0 {
             return;
         }
         for id in served(desk, shard) {
-            let create = guild::create(&desk.config, id).to_string();
+            // Its own voice state, if it left one behind, is of a session that is over.
+            let others =
+                self.voice_states.iter().filter(|(other, _)| **other != user).map(|(_, state)| state);
+            let create = guild::create(&desk.config, id, others).to_string();
             self.dispatch_to(desk, key, Event { name: "GUILD_CREATE", d: &create });
         }
     }
 
     /// Takes one Identify of the day's. With one too many the token is reset, and every session ends.
-    fn spend_identify(&mut self, desk: &mut Desk) -> bool {
+    fn spend_identify(&mut self, desk: &mut Desk, user: UserId) -> bool {
         desk.report.identifies_spent += 1;
-        let had = desk.identifies.is_revoked();
-        if desk.identifies.spend() {
+        let had = desk.identifies(user).is_revoked();
+        if desk.identifies(user).spend() {
             return true;
         }
         if !had {
             desk.violation(Rule::IdentifyBudget, "an Identify came though none remained");
         }
-        for connection in self.open() {
+        let main = desk.config.bot;
+        let mine = self.connections.iter().filter(|(_, state)| state.user.unwrap_or(main) == user);
+        for connection in mine.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.hang_up(desk, connection, End::Close(4004));
         }
         false
@@ -99,6 +105,7 @@ impl Gateway {
         &mut self,
         desk: &mut Desk,
         connection: ConnectionId,
+        user: UserId,
         shard: ShardId,
         intents: u64,
     ) -> Option<SessionKey> {
@@ -110,7 +117,7 @@ impl Gateway {
             }
         }
         let slack = desk.config.tolerance + desk.delay(Service::Gateway);
-        let mut session = Session::new(desk.hex(16), shard, connection, intents, slack);
+        let mut session = Session::new(desk.hex(16), user, shard, connection, intents, slack);
         self.minted += 1;
         self.detours = 0;
         let key = self.minted;
@@ -126,7 +133,7 @@ impl Gateway {
             }
             Entry::Vacant(_) => {}
         }
-        let ready = guild::ready(&desk.config, &session.id, shard, &served(desk, shard)).to_string();
+        let ready = guild::ready(&desk.config, user, &session.id, shard, &served(desk, shard)).to_string();
         session.dispatch(desk, Some(state), Event { name: "READY", d: &ready });
         self.sessions.insert(key, session);
         self.chatter.start(desk);
@@ -141,24 +148,25 @@ impl Gateway {
             desk.violation(Rule::Payload, "a Resume lacks its token, its session_id or its seq");
             return self.fail(desk, connection, 4002);
         };
-        if token != desk.config.token || desk.identifies.is_revoked() {
-            return self.fail(desk, connection, 4004);
-        }
+        let user = desk.config.bot_of(token).filter(|user| !desk.identifies(*user).is_revoked());
+        let Some(user) = user else { return self.fail(desk, connection, 4004) };
         let Some(state) = self.connections.get_mut(&connection) else { return };
+        state.user = Some(user);
         if state.path != desk.config.resume_path {
             match self.detours.checked_sub(1) {
                 Some(left) => self.detours = left,
                 None => desk.violation(Rule::ResumeUrl, "a Resume did not come to resume_gateway_url"),
             }
         }
-        let Some((&key, session)) = self.sessions.iter_mut().find(|(_, session)| session.id == id) else {
-            let ended = self.limits.obituary(id);
+        let mine = |session: &Session| session.id == id && session.user == user;
+        let Some((&key, session)) = self.sessions.iter_mut().find(|(_, session)| mine(session)) else {
+            let ended = self.limits(user).obituary(id);
             if ended.is_some_and(|(_, told)| told) {
                 desk.violation(Rule::Dead, "a session was resumed after it had been declared invalid");
             }
             let shard = ended.map(|(shard, _)| shard);
             if let Some(shard) = shard {
-                self.limits.mourn(desk, shard);
+                self.limits(user).mourn(desk, shard);
             }
             return self.declare_invalid(desk, connection, shard);
         };

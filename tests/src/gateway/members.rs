@@ -86,7 +86,11 @@ impl Gateway {
                 return self.fail(desk, connection, 4002);
             }
         };
-        let Some(intents) = self.sessions.get(&session).map(|session| session.intents) else { return };
+        let Some((user, intents)) =
+            self.sessions.get(&session).map(|session| (session.user, session.intents))
+        else {
+            return;
+        };
         if !self.is_served(desk, session, request.guild, 8) {
             return;
         }
@@ -99,7 +103,7 @@ impl Gateway {
             return;
         }
         if matches!(request.wanted, Wanted::Query("", 0))
-            && let Err(early) = self.limits.take_members(desk.now, request.guild)
+            && let Err(early) = self.limits(user).take_members(desk.now, request.guild)
         {
             desk.report.member_requests_limited += 1;
             let mut meta = json!({ "guild_id": request.guild });

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use sanscord::gateway::ShardId;
-use sanscord::id::GuildId;
+use sanscord::id::{GuildId, UserId};
 use sanscord::time::{Duration, Timestamp};
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ pub(super) struct Event<'a> {
 
 pub(super) struct Session {
     pub(super) id: String,
+    pub(super) user: UserId,
     pub(super) shard: ShardId,
     pub(super) connection: Option<ConnectionId>,
     pub(super) intents: u64,
@@ -49,6 +50,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) const fn new(
         id: String,
+        user: UserId,
         shard: ShardId,
         connection: ConnectionId,
         intents: u64,
@@ -56,6 +58,7 @@ impl Session {
     ) -> Self {
         Self {
             id,
+            user,
             shard,
             connection: Some(connection),
             intents,

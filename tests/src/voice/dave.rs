@@ -1,7 +1,7 @@
 //! The messages of end-to-end encryption on the voice gateway: which are binary, which JSON, and how they are spoilt.
 
 use bytes::Bytes;
-use sanscord::id::UserId;
+use sanscord::id::{ChannelId, UserId};
 use sanscord::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -48,99 +48,97 @@ impl Voice {
     }
 
     fn on_request(&mut self, desk: &mut Desk, connection: ConnectionId, request: &Request) {
-        let Some(session) = self.session.as_mut().filter(|session| session.link == Some(connection)) else {
-            return;
-        };
-        if session.encryption.is_none() {
+        let Some((user, session)) = self.session_on(connection) else { return };
+        if !session.encrypts {
             return desk.violation(Rule::Dave, "a DAVE message came in a call of version 0");
         }
-        session.encrypt(desk, |encryption, now| encryption.handle(now, request));
+        let channel = session.grant.channel;
+        self.encrypt(desk, channel, |group, now| group.handle(now, user, request));
     }
 
-    /// Ends encryption, if there is any.
-    pub(crate) fn end_encryption(&mut self, desk: &mut Desk) {
-        self.encrypt(desk, Encryption::end);
+    /// Does something to the encryption of the calls that there are.
+    pub(crate) fn encrypt_all(&mut self, desk: &mut Desk, mut act: impl FnMut(&mut Encryption, Timestamp)) {
+        for channel in self.groups.keys().copied().collect::<Vec<_>>() {
+            self.encrypt(desk, channel, &mut act);
+        }
     }
 
-    /// Makes a new group.
-    pub(crate) fn begin_group(&mut self, desk: &mut Desk) {
-        self.encrypt(desk, Encryption::begin_anew);
-    }
-
-    /// Proposes a stranger to the client.
-    pub(crate) fn propose_stranger(&mut self, desk: &mut Desk) {
-        self.encrypt(desk, Encryption::propose_stranger);
+    /// Does something to the encryption of the call that a bot is in.
+    pub(crate) fn encrypt_for(
+        &mut self,
+        desk: &mut Desk,
+        user: UserId,
+        act: impl FnOnce(&mut Encryption, Timestamp),
+    ) {
+        if let Some(channel) = self.session(user).map(|session| session.grant.channel) {
+            self.encrypt(desk, channel, act);
+        }
     }
 
     /// Executes transitions for which it was waited long enough.
     pub(super) fn execute_overdue(&mut self, desk: &mut Desk) {
-        self.encrypt(desk, Encryption::advance);
+        self.encrypt_all(desk, Encryption::advance);
     }
 
-    fn encrypt(&mut self, desk: &mut Desk, happen: impl FnOnce(&mut Encryption, Timestamp)) {
-        if let Some(session) = &mut self.session {
-            session.encrypt(desk, happen);
+    /// Seals what a speaker says end to end, if the call is encrypted; nothing if the speaker has no key.
+    pub(crate) fn seal(&mut self, channel: ChannelId, user: UserId, packet: &Packet) -> Option<Spoken> {
+        let group = self.groups.get_mut(&channel).filter(|_| !packet.payload.is_empty());
+        let Some(group) = group else { return Some(Spoken { packet: packet.clone(), sealed: None }) };
+        let sealed = group.seal(user, &packet.payload)?;
+        let packet = Packet { payload: sealed.frame.clone(), ..packet.clone() };
+        Some(Spoken { packet, sealed: Some(sealed) })
+    }
+
+    /// Whether a client can open what was sealed.
+    pub(crate) fn can_open(&self, channel: ChannelId, user: UserId, spoken: &Spoken) -> bool {
+        let Some(sealed) = &spoken.sealed else { return true };
+        self.groups.get(&channel).is_none_or(|group| group.has_key(user, sealed))
+    }
+
+    /// Lets something happen to a group, and sends the clients what follows.
+    pub(super) fn encrypt(
+        &mut self,
+        desk: &mut Desk,
+        channel: ChannelId,
+        happen: impl FnOnce(&mut Encryption, Timestamp),
+    ) {
+        let Some(group) = self.groups.get_mut(&channel) else { return };
+        happen(group, desk.now);
+        for (user, what) in group.take_faults() {
+            desk.violation(Rule::Dave, format!("{}: {what}", desk.config.bot_name(user)));
+        }
+        while let Some((user, message)) = self.groups.get_mut(&channel).and_then(Encryption::next_message) {
+            let is_founded = self.groups.get(&channel).is_some_and(|group| group.epoch() > 1);
+            let Some(session) = self.session_mut(user) else { continue };
+            if session.send_message(desk, message, is_founded)
+                && let Some(group) = self.groups.get_mut(&channel)
+            {
+                group.disturb(user);
+            }
         }
     }
 }
 
+/// What a played speaker says, as it goes to clients.
+pub(crate) struct Spoken {
+    pub(crate) packet: Packet,
+    sealed: Option<Sealed>,
+}
+
 impl Session {
-    /// The client has been told of those who are there: they form a group, and it may join them.
-    pub(crate) fn open_group(&mut self, desk: &mut Desk, users: &[UserId]) {
-        self.encrypt(desk, |encryption, now| {
-            users.iter().for_each(|user| encryption.arrive(now, *user));
-            encryption.connect(now);
-        });
-    }
-
-    /// The client has been told of somebody who came.
-    pub(crate) fn admit(&mut self, desk: &mut Desk, user: UserId) {
-        self.encrypt(desk, |encryption, now| encryption.arrive(now, user));
-    }
-
-    /// The client has been told of somebody who left.
-    pub(crate) fn dismiss(&mut self, desk: &mut Desk, user: UserId) {
-        self.encrypt(desk, |encryption, now| {
-            encryption.leave(now, user);
-        });
-    }
-
-    /// Seals what a speaker says end to end, if the call is encrypted. Answers with whether the client can open it, or
-    /// with nothing if the speaker has no key.
-    pub(crate) fn seal(&mut self, user: UserId, packet: &Packet) -> Option<(Packet, bool)> {
-        let encryption = self.encryption.as_mut().filter(|_| !packet.payload.is_empty());
-        let Some(encryption) = encryption else { return Some((packet.clone(), true)) };
-        let (payload, is_readable) = match encryption.seal(user, &packet.payload)? {
-            Sealed::Readable(payload) => (payload, true),
-            Sealed::Unreadable(payload) => (payload, false),
-        };
-        Some((Packet { payload, ..packet.clone() }, is_readable))
-    }
-
-    /// Lets something happen to the group, and sends the client what follows.
-    fn encrypt(&mut self, desk: &mut Desk, happen: impl FnOnce(&mut Encryption, Timestamp)) {
-        let Some(encryption) = &mut self.encryption else { return };
-        happen(encryption, desk.now);
-        let faults = encryption.take_faults();
-        let messages: Vec<_> = std::iter::from_fn(|| encryption.next_message()).collect();
-        for what in faults {
-            desk.violation(Rule::Dave, what);
-        }
-        for message in messages {
-            self.send_message(desk, message);
-        }
-    }
-
-    fn send_message(&mut self, desk: &mut Desk, message: Message) {
+    /// Sends a message of the group. Answers whether it was spoilt: not the commit that founds a group, of which its
+    /// sender alone hears, who takes one that it does not know for somebody else's.
+    fn send_message(&mut self, desk: &mut Desk, message: Message, is_founded: bool) -> bool {
+        let mut is_spoilt = false;
         match message {
             Message::ExternalSender(payload) => self.send_binary(desk, 25, &payload),
             Message::Proposals(payload) => self.send_binary(desk, 27, &payload),
             Message::AnnounceCommit(mut payload) => {
-                self.spoil(desk, DaveFault::Commit, &mut payload);
+                is_spoilt = is_founded && spoil(desk, DaveFault::Commit, &mut payload);
                 self.send_binary(desk, 29, &payload);
             }
             Message::Welcome(mut payload) => {
-                self.spoil(desk, DaveFault::Welcome, &mut payload);
+                is_spoilt = spoil(desk, DaveFault::Welcome, &mut payload);
                 self.send_binary(desk, 30, &payload);
             }
             Message::PrepareTransition { transition, version } => {
@@ -153,19 +151,18 @@ impl Session {
                 self.send(desk, 24, &json!({"protocol_version": version, "epoch": epoch}));
             }
         }
+        is_spoilt
     }
+}
 
-    /// Flips a bit at the end, if this is asked for: that of a commit authenticates its sender as a member, that of a
-    /// welcome the group's state (RFC 9420, sections 6.2 and 12.4.3.1).
-    fn spoil(&mut self, desk: &mut Desk, fault: DaveFault, payload: &mut [u8]) {
-        let faults = &mut desk.config.faults.dave;
-        let Some(place) = faults.iter().position(|other| *other == fault) else { return };
-        faults.remove(place);
-        if let Some(last) = payload.last_mut() {
-            *last ^= 1;
-        }
-        if let Some(encryption) = &mut self.encryption {
-            encryption.disturb();
-        }
+/// Flips a bit at the end, if this is asked for: that of a commit authenticates its sender as a member, that of a
+/// welcome the group's state (RFC 9420, sections 6.2 and 12.4.3.1). Answers whether it did.
+fn spoil(desk: &mut Desk, fault: DaveFault, payload: &mut [u8]) -> bool {
+    let faults = &mut desk.config.faults.dave;
+    let Some(place) = faults.iter().position(|other| *other == fault) else { return false };
+    faults.remove(place);
+    if let Some(last) = payload.last_mut() {
+        *last ^= 1;
     }
+    true
 }

@@ -15,11 +15,14 @@ impl Voice {
     pub(super) fn on_discovery(&mut self, desk: &mut Desk, from: SocketAddr, data: &Bytes) {
         desk.report.discoveries += 1;
         let excused = self.has_just_ended(desk);
-        let Some(session) = &mut self.session else {
+        let named = data.get(4..).and_then(<[u8]>::first_chunk).map_or(0, |ssrc| u32::from_be_bytes(*ssrc));
+        let mut sessions = self.seats.values_mut().filter_map(|seat| seat.session.as_mut());
+        let alone = desk.config.bots.is_empty();
+        let Some(session) = sessions.find(|session| session.ssrc == named || alone) else {
             if excused {
                 return;
             }
-            return desk.violation(Rule::Discovery, "a request came before Ready");
+            return desk.violation(Rule::Discovery, "a request came before Ready, or its SSRC is nobody's");
         };
         if let Err(what) = check(data, session.ssrc) {
             return desk.violation(Rule::Discovery, format!("a request is wrong: {what}"));

@@ -1,7 +1,7 @@
-//! End-to-end encryption of one call: the group of the client and of those who speak to it.
+//! End-to-end encryption of one call: the group of the clients and of those who are played.
 //!
 //! The speakers are members in this process, and take at once what the delivery service has for them. What it has for
-//! the client waits in [`Encryption::next_message`].
+//! clients waits in [`Encryption::next_message`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,14 +19,14 @@ use crate::delivery::{Delivery, Message};
 /// How long a transition waits for members that are not ready (dave-protocol, Transitions).
 pub(crate) const TRANSITION_LIMIT: Duration = Duration::from_secs(2);
 
-/// Transitions for which the client said that it is ready; the newest.
+/// Transitions for which a client said that it is ready; the newest.
 const MAX_READY: usize = 64;
 
 /// How long speech in the clear still passes after encryption began again (dave-protocol, Transitions).
 const PASSTHROUGH: Duration = Duration::from_secs(10);
 
 /// The end of a sealed frame.
-const MARKER: [u8; 2] = [0xFA, 0xFA];
+pub(super) const MARKER: [u8; 2] = [0xFA, 0xFA];
 
 const FOREVER: Timestamp = Timestamp::from_nanos(u64::MAX);
 
@@ -46,38 +46,48 @@ pub(crate) enum Request {
     Invalid(u16),
 }
 
-/// What a speaker's frame is to the client.
+/// What a speaker says, sealed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Sealed {
-    /// It can open it.
-    Readable(Bytes),
-    /// Its key is one that the client does not have.
-    Unreadable(Bytes),
+pub(crate) struct Sealed {
+    pub(crate) frame: Bytes,
+    /// The transition that put the key in force; none for the first key.
+    pub(crate) transition: Option<u16>,
 }
 
 pub(crate) struct Encryption {
     channel: ChannelId,
-    client: UserId,
     delivery: Delivery,
     rng: Rng,
     /// The version of the call: 1, or 0 after encryption was ended.
     version: u16,
-    /// Whether the client knows the version, by Session Description.
-    is_described: bool,
-    /// Until when the client may speak in the clear.
-    clear_until: Timestamp,
+    /// Whether it is 0 for want of a client that has more.
+    pub(crate) is_lowered: bool,
+    clients: BTreeMap<UserId, Client>,
+    /// The speakers that are played here.
     members: BTreeMap<UserId, Member>,
     /// Transitions for which somebody is not ready, and until when that is waited for.
     waiting: BTreeMap<u16, Timestamp>,
-    /// Transitions for which the client is ready: it has their keys.
-    ready: BTreeSet<u16>,
-    out: VecDeque<Message>,
-    /// What the client did wrong, until it is told.
-    faults: Vec<String>,
+    out: VecDeque<(UserId, Message)>,
+    /// The welcome that was sent last.
+    welcome: Vec<u8>,
+    /// What clients did wrong, until it is told.
+    faults: Vec<(UserId, String)>,
     /// How much of what the delivery service rejected is told.
     told: usize,
-    /// Whether the client was sent what it cannot use, on request.
+}
+
+#[derive(Default)]
+struct Client {
+    /// Whether it knows the version, by Session Description.
+    is_described: bool,
+    /// Until when it may speak in the clear.
+    clear_until: Timestamp,
+    /// Transitions for which it is ready: it has their keys.
+    ready: BTreeSet<u16>,
+    /// Whether it was sent what it cannot use, on request.
     is_disturbed: bool,
+    /// Whether it was put out of the group, on request: it is told nothing more of it.
+    is_excluded: bool,
 }
 
 struct Member {
@@ -88,62 +98,94 @@ struct Member {
 
 impl Encryption {
     /// The encryption of a call in which nobody is yet.
-    pub(crate) fn new(channel: ChannelId, client: UserId, mut rng: Rng) -> Self {
+    pub(crate) fn new(channel: ChannelId, version: u16, mut rng: Rng) -> Self {
         let mut seed = [0; 32];
         rng.fill(&mut seed);
         // The curve's order begins with 32 ones.
         seed[0] &= 0x7F;
         Self {
             channel,
-            client,
             delivery: Delivery::new(channel, seed),
             rng,
-            version: 1,
-            is_described: false,
-            clear_until: Timestamp::ZERO,
+            version,
+            is_lowered: version == 0,
+            clients: BTreeMap::new(),
             members: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            ready: BTreeSet::new(),
             out: VecDeque::new(),
+            welcome: Vec::new(),
             faults: Vec::new(),
             told: 0,
-            is_disturbed: false,
         }
     }
 
-    /// The next message for the client.
-    pub(crate) fn next_message(&mut self) -> Option<Message> {
+    /// The version of the call.
+    pub(crate) const fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// The epoch of the group; 0 while there is none.
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.delivery.epoch()
+    }
+
+    /// The next message for a client.
+    pub(crate) fn next_message(&mut self) -> Option<(UserId, Message)> {
         self.out.pop_front()
     }
 
-    /// What the client did wrong since this was last asked.
-    pub(crate) fn take_faults(&mut self) -> Vec<String> {
+    /// What clients did wrong since this was last asked.
+    pub(crate) fn take_faults(&mut self) -> Vec<(UserId, String)> {
         let rejected = self.delivery.rejected().get(self.told..).unwrap_or_default();
-        let mine = rejected.iter().filter(|rejected| rejected.user == self.client);
-        self.faults.extend(mine.map(|rejected| rejected.what.to_owned()));
+        let theirs = rejected.iter().filter(|rejected| self.clients.contains_key(&rejected.user));
+        self.faults.extend(theirs.map(|rejected| (rejected.user, rejected.what.to_owned())));
         self.told = self.delivery.rejected().len();
         std::mem::take(&mut self.faults)
     }
 
-    /// The client connects: from now on the delivery service has messages for it.
-    pub(crate) fn connect(&mut self, now: Timestamp) {
+    /// A client connects: from now on the delivery service has messages for it. The others must know of it already.
+    pub(crate) fn connect(&mut self, now: Timestamp, client: UserId) {
         for member in self.members.values_mut() {
-            member.session.handle_connect(&[self.client]);
+            member.session.handle_connect(&[client]);
         }
-        self.delivery.connect(self.client);
+        let clear_until = if self.version == 0 { FOREVER } else { Timestamp::ZERO };
+        self.clients.insert(client, Client { clear_until, ..Client::default() });
+        self.delivery.connect(client);
         self.settle(now);
     }
 
-    /// The version that Session Description tells the client.
-    pub(crate) const fn describe(&mut self) -> u16 {
-        self.is_described = true;
+    /// A client is gone.
+    pub(crate) fn disconnect(&mut self, now: Timestamp, client: UserId) {
+        if self.clients.remove(&client).is_none() {
+            return;
+        }
+        for member in self.members.values_mut() {
+            member.session.handle_disconnect(client);
+        }
+        self.delivery.disconnect(client);
+        self.settle(now);
+    }
+
+    /// Whether there is any client left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// The version that Session Description tells a client.
+    pub(crate) fn describe(&mut self, client: UserId) -> u16 {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.is_described = true;
+        }
         self.version
     }
 
-    /// A speaker comes. The client must know of it already.
+    /// A speaker comes, unless it is there. The clients must know of it already.
     pub(crate) fn arrive(&mut self, now: Timestamp, user: UserId) {
+        if self.members.contains_key(&user) {
+            return;
+        }
         let mut session = self.session(user);
-        session.handle_connect(&[self.client]);
+        session.handle_connect(&self.clients.keys().copied().collect::<Vec<_>>());
         for (other, member) in &mut self.members {
             member.session.handle_connect(&[user]);
             session.handle_connect(&[*other]);
@@ -167,35 +209,40 @@ impl Encryption {
         Some(gone.session)
     }
 
-    /// Takes a message of the client.
-    pub(crate) fn handle(&mut self, now: Timestamp, request: &Request) {
-        if !self.is_described {
-            return self.faults.push("a DAVE message came before Session Description".into());
+    /// Takes a message of a client.
+    pub(crate) fn handle(&mut self, now: Timestamp, user: UserId, request: &Request) {
+        let Some(client) = self.clients.get_mut(&user) else { return };
+        if !client.is_described {
+            return self.faults.push((user, "a DAVE message came before Session Description".into()));
+        }
+        if client.is_excluded {
+            return;
         }
         let epoch = self.delivery.epoch();
         match request {
             Request::KeyPackage(_) | Request::CommitWelcome(_) if self.version == 0 => {
                 // It may not have heard of the end of encryption.
             }
-            Request::KeyPackage(payload) => self.delivery.key_package(self.client, payload),
-            Request::CommitWelcome(payload) => self.delivery.commit(self.client, payload),
+            Request::KeyPackage(payload) => self.delivery.key_package(user, payload),
+            Request::CommitWelcome(payload) => self.delivery.commit(user, payload),
             Request::Ready(transition) => {
-                self.delivery.ready(self.client, *transition);
-                self.ready.insert(*transition);
-                if self.ready.len() > MAX_READY {
-                    self.ready.pop_first();
+                self.delivery.ready(user, *transition);
+                client.ready.insert(*transition);
+                if client.ready.len() > MAX_READY {
+                    client.ready.pop_first();
                 }
             }
             Request::Invalid(transition) => {
-                if !self.is_disturbed {
-                    self.faults.push(format!("it could not use what began transition {transition}"));
+                if !client.is_disturbed {
+                    let what = format!("it could not use what began transition {transition}");
+                    self.faults.push((user, what));
                 }
-                self.delivery.invalid(self.client, *transition);
+                self.delivery.invalid(user, *transition);
             }
         }
         let is_commit = matches!(request, Request::CommitWelcome(_)) && self.delivery.epoch() != epoch;
         if self.settle(now) && is_commit {
-            self.faults.push("another member could not use its commit or its welcome".into());
+            self.faults.push((user, "another member could not use its commit or its welcome".into()));
         }
     }
 
@@ -218,26 +265,32 @@ impl Encryption {
         let member = self.members.get_mut(&user)?;
         let mut sealed = Vec::new();
         member.session.seal(frame, &mut sealed).ok()?;
-        let has_key = member.transition.is_none_or(|transition| self.ready.contains(&transition));
-        Some(if has_key { Sealed::Readable(sealed.into()) } else { Sealed::Unreadable(sealed.into()) })
+        Some(Sealed { frame: sealed.into(), transition: member.transition })
     }
 
-    /// Opens a frame of the client, as each speaker does: one of them must be able to, and for none may it be old.
-    pub(crate) fn open(&mut self, now: Timestamp, frame: &[u8]) -> Result<(), OpenError> {
+    /// Whether a client has the key of what was sealed.
+    pub(crate) fn has_key(&self, client: UserId, sealed: &Sealed) -> bool {
+        let Some(client) = self.clients.get(&client) else { return false };
+        sealed.transition.is_none_or(|transition| client.ready.contains(&transition))
+    }
+
+    /// Opens a frame of a client, as each speaker does: one of them must be able to, and for none may it be old.
+    pub(crate) fn open(&mut self, now: Timestamp, user: UserId, frame: &[u8]) -> Result<(), OpenError> {
         let mut opened = Vec::new();
         let mut results = Vec::new();
         for member in self.members.values_mut() {
             opened.clear();
             opened.extend_from_slice(frame);
-            results.push(member.session.open(now, self.client, &mut opened).map(drop));
+            results.push(member.session.open(now, user, &mut opened).map(drop));
         }
+        let is_clear = self.clients.get(&user).is_none_or(|client| now < client.clear_until);
         let replayed = results.iter().find(|result| **result == Err(OpenError::Replayed));
         let any = replayed.or_else(|| results.iter().find(|result| result.is_ok())).or(results.first());
         match any {
-            Some(Err(OpenError::NotEncrypted)) if now < self.clear_until => Ok(()),
+            Some(Err(OpenError::NotEncrypted)) if is_clear => Ok(()),
             Some(result) => *result,
-            // Nobody is there to open it.
-            None if now < self.clear_until || frame.ends_with(&MARKER) || frame == SILENCE => Ok(()),
+            // Nobody here can open it.
+            None if is_clear || frame.ends_with(&MARKER) || frame == SILENCE => Ok(()),
             None => Err(OpenError::NotEncrypted),
         }
     }
@@ -245,7 +298,9 @@ impl Encryption {
     /// Ends encryption (op 21).
     pub(crate) fn end(&mut self, now: Timestamp) {
         self.version = 0;
-        self.clear_until = FOREVER;
+        for client in self.clients.values_mut() {
+            client.clear_until = FOREVER;
+        }
         self.delivery.prepare_version(0);
         self.settle(now);
     }
@@ -257,22 +312,49 @@ impl Encryption {
         self.settle(now);
     }
 
-    /// Proposes to the client somebody of whom it never heard.
-    pub(crate) fn propose_stranger(&mut self, now: Timestamp) {
+    /// Proposes to a client somebody of whom it never heard.
+    pub(crate) fn propose_stranger(&mut self, now: Timestamp, client: UserId) {
         let mut stranger = self.session(STRANGER);
         stranger.handle_description(now, 1);
         while let Some(output) = stranger.poll_output() {
             if let Output::KeyPackage(key_package) = output {
-                self.is_disturbed = true;
-                self.delivery.propose_stranger(self.client, &key_package);
+                self.disturb(client);
+                self.delivery.propose_stranger(client, &key_package);
             }
         }
         self.settle(now);
     }
 
-    /// The client is sent something spoilt: it may say so.
-    pub(crate) const fn disturb(&mut self) {
-        self.is_disturbed = true;
+    /// Announces to a client a commit that nobody made, of a transition that nobody prepares.
+    pub(crate) fn forge_commit(&mut self, client: UserId) {
+        let mut commit = vec![0, 0, 0, 1, 0, 1];
+        commit.extend(std::iter::repeat_with(|| self.rng.u8(..)).take(200));
+        self.disturb(client);
+        self.out.push_back((client, Message::AnnounceCommit(commit)));
+    }
+
+    /// Hands a client the welcome that was sent last, whoever was welcome.
+    pub(crate) fn welcome_falsely(&mut self, client: UserId) {
+        if !self.welcome.is_empty() {
+            self.disturb(client);
+            self.out.push_back((client, Message::Welcome(self.welcome.clone())));
+        }
+    }
+
+    /// Puts a client out of the group, though it is still in the call and gets what is said there.
+    pub(crate) fn exclude(&mut self, now: Timestamp, user: UserId) {
+        if let Some(client) = self.clients.get_mut(&user) {
+            client.is_excluded = true;
+            self.delivery.disconnect(user);
+            self.settle(now);
+        }
+    }
+
+    /// A client is sent something spoilt: it may say so.
+    pub(crate) fn disturb(&mut self, client: UserId) {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.is_disturbed = true;
+        }
     }
 
     fn session(&mut self, user: UserId) -> Session {
@@ -286,12 +368,31 @@ impl Encryption {
     fn settle(&mut self, now: Timestamp) -> bool {
         let mut was_invalid = false;
         while let Some((user, message)) = self.delivery.next_message() {
-            if user == self.client {
-                let is_execution = matches!(message, Message::ExecuteTransition(_));
-                if is_execution && self.version > 0 && self.clear_until == FOREVER {
-                    self.clear_until = now + PASSTHROUGH;
+            if let Some(client) = self.clients.get_mut(&user) {
+                let is_execution = matches!(
+                    message,
+                    Message::ExecuteTransition(_) | Message::PrepareTransition { transition: 0, .. }
+                );
+                if is_execution && self.version > 0 && client.clear_until == FOREVER {
+                    client.clear_until = now + PASSTHROUGH;
                 }
-                self.out.push_back(message);
+                // The description will tell it the version.
+                match message {
+                    Message::PrepareTransition { transition, .. } if !client.is_described => {
+                        if transition > 0 {
+                            self.delivery.ready(user, transition);
+                        }
+                        continue;
+                    }
+                    Message::PrepareEpoch { .. } if !client.is_described => continue,
+                    _ => {}
+                }
+                if let Message::Welcome(payload) = &message {
+                    self.welcome.clone_from(payload);
+                }
+                if !client.is_excluded {
+                    self.out.push_back((user, message));
+                }
             } else {
                 was_invalid |= self.drive(user, |session| take(session, now, &message));
             }
@@ -367,31 +468,30 @@ mod tests {
                     Output::InvalidCommitWelcome(transition) => Request::Invalid(transition),
                     _ => continue,
                 };
-                encryption.handle(now, &request);
+                encryption.handle(now, CLIENT, &request);
             }
-            let Some(message) = encryption.next_message() else { return };
+            let Some((_, message)) = encryption.next_message() else { return };
             take(client, now, &message);
         }
     }
 
     fn call(speakers: &[UserId]) -> (Encryption, Session) {
-        let mut encryption = Encryption::new(CHANNEL, CLIENT, Rng::with_seed(1));
+        let mut encryption = Encryption::new(CHANNEL, 1, Rng::with_seed(1));
         let mut client = Session::new(CLIENT, CHANNEL, Backend::default(), Entropy::new([9; 32]));
         speakers.iter().for_each(|user| encryption.arrive(NOW, *user));
         client.handle_connect(speakers);
-        encryption.connect(NOW);
+        encryption.connect(NOW, CLIENT);
         follow(&mut encryption, &mut client, NOW);
-        client.handle_description(NOW, encryption.describe());
+        client.handle_description(NOW, encryption.describe(CLIENT));
         follow(&mut encryption, &mut client, NOW);
-        assert_eq!(encryption.take_faults(), Vec::<String>::new());
+        assert_eq!(encryption.take_faults(), []);
         (encryption, client)
     }
 
     fn say(encryption: &mut Encryption, user: UserId) -> Vec<u8> {
-        match encryption.seal(user, &Bytes::from_static(b"opus")) {
-            Some(Sealed::Readable(frame)) => frame.to_vec(),
-            other => panic!("{other:?}"),
-        }
+        let sealed = encryption.seal(user, &Bytes::from_static(b"opus")).expect("it has a key");
+        assert!(encryption.has_key(CLIENT, &sealed));
+        sealed.frame.to_vec()
     }
 
     #[test]
@@ -410,7 +510,7 @@ mod tests {
         let mut ghost = Vec::new();
         bob.seal(b"boo", &mut ghost).unwrap();
         assert_eq!(client.open(late, BOB, &mut ghost), Err(OpenError::NoKey));
-        assert_eq!(encryption.take_faults(), Vec::<String>::new());
+        assert_eq!(encryption.take_faults(), []);
     }
 
     #[test]
@@ -428,11 +528,11 @@ mod tests {
     fn speech_in_the_clear_passes_while_it_may() {
         for speakers in [&[][..], &[ALICE]] {
             let (mut encryption, mut client) = call(speakers);
-            let mut clear = |now| encryption.open(now, b"opus").is_ok();
+            let mut clear = |now| encryption.open(now, CLIENT, b"opus").is_ok();
             assert!(!clear(NOW));
             encryption.end(NOW);
             follow(&mut encryption, &mut client, NOW);
-            let mut clear = |now| encryption.open(now, b"opus").is_ok();
+            let mut clear = |now| encryption.open(now, CLIENT, b"opus").is_ok();
             assert!(clear(NOW + Duration::from_secs(60)));
             let later = NOW + Duration::from_secs(60);
             encryption.begin_anew(later);
@@ -440,13 +540,13 @@ mod tests {
             if speakers.is_empty() {
                 client.handle_connect(&[ALICE]);
                 encryption.arrive(later, ALICE);
-                assert!(encryption.open(later, b"opus").is_ok());
+                assert!(encryption.open(later, CLIENT, b"opus").is_ok());
                 follow(&mut encryption, &mut client, later);
             }
-            let mut clear = |now| encryption.open(now, b"opus").is_ok();
+            let mut clear = |now| encryption.open(now, CLIENT, b"opus").is_ok();
             assert!(clear(later + Duration::from_millis(9_999)));
             assert!(!clear(later + PASSTHROUGH));
-            assert_eq!(encryption.take_faults(), Vec::<String>::new());
+            assert_eq!(encryption.take_faults(), []);
         }
     }
 
@@ -457,20 +557,20 @@ mod tests {
             if takes_everybody {
                 client.handle_connect(&[STRANGER]);
             }
-            encryption.propose_stranger(NOW);
+            encryption.propose_stranger(NOW, CLIENT);
             follow(&mut encryption, &mut client, NOW);
             let faults = encryption.take_faults();
             assert_eq!(faults.len(), usize::from(takes_everybody), "{faults:?}");
-            assert_eq!(encryption.take_faults(), Vec::<String>::new());
+            assert_eq!(encryption.take_faults(), []);
             assert_eq!(encryption.delivery.members().count(), 2);
         }
     }
 
     #[test]
     fn what_comes_before_the_version_is_too_early() {
-        let mut encryption = Encryption::new(CHANNEL, CLIENT, Rng::with_seed(1));
-        encryption.connect(NOW);
-        encryption.handle(NOW, &Request::Ready(1));
+        let mut encryption = Encryption::new(CHANNEL, 1, Rng::with_seed(1));
+        encryption.connect(NOW, CLIENT);
+        encryption.handle(NOW, CLIENT, &Request::Ready(1));
         assert_eq!(encryption.take_faults().len(), 1);
     }
 }

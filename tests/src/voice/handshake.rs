@@ -25,21 +25,21 @@ impl Voice {
             desk.violation(Rule::Payload, "a voice Identify lacks a field, or it is not a string");
             return self.fail(desk, connection, 4002);
         };
-        if let Some(session) = &self.session
-            && session.grant.token == token
-        {
+        let user = user.parse().ok();
+        let user = user.filter(|user| self.seats.contains_key(user)).unwrap_or(desk.config.bot);
+        let named = d.get("user_id").and_then(Value::as_str) == Some(&user.to_string());
+        if self.session(user).is_some_and(|session| session.grant.token == token) {
             desk.violation(Rule::Order, "a voice session that could be resumed was identified again");
             return self.fail(desk, connection, 4006);
         }
-        let known = self.grant.as_ref().is_some_and(|grant| {
-            grant.session == id
-                && server == desk.config.guild.to_string()
-                && user == desk.config.bot.to_string()
-        });
-        if !known || self.grant.as_ref().is_none_or(|grant| grant.token != token) {
+        let grant = self.seats.get(&user).and_then(|seat| seat.grant.clone());
+        let grant =
+            grant.filter(|grant| grant.session == id && server == desk.config.guild.to_string() && named);
+        let known = grant.is_some();
+        let Some(grant) = grant.filter(|grant| grant.token == token) else {
             self.tell_dead(desk, token);
             return self.fail(desk, connection, if known { 4004 } else { 4006 });
-        }
+        };
         let speaks_dave = d.get("max_dave_protocol_version").and_then(Value::as_u64).unwrap_or(0) >= 1;
         if desk.config.dave_required && !speaks_dave {
             return self.fail(desk, connection, 4017);
@@ -47,15 +47,16 @@ impl Voice {
         if self.fault(desk, connection, VoiceStep::Ready) {
             return;
         }
-        let Some(grant) = self.grant.clone() else { return };
-        if let Some(old) = self.session.take().and_then(|old| old.link) {
+        if let Some(old) = self.drop_session(desk, user).and_then(|old| old.link) {
             self.links.remove(&old);
             desk.cut(old);
         }
-        let mut session = Session::new(desk, grant, connection);
-        if desk.config.dave && speaks_dave {
-            let (channel, client, rng) = (session.grant.channel, desk.config.bot, desk.rng.fork());
-            session.encryption = Some(Encryption::new(channel, client, rng));
+        let (channel, ssrc) = (grant.channel, self.fresh_ssrc(desk));
+        let mut session = Session::new(desk, grant, connection, ssrc);
+        session.encrypts = desk.config.dave && speaks_dave;
+        if session.encrypts && !self.groups.contains_key(&channel) {
+            let version = u16::from(self.sessions_in(channel).all(|(_, session)| session.encrypts));
+            self.groups.insert(channel, Encryption::new(channel, version, desk.rng.fork()));
         }
         let udp = desk.config.addresses.voice_udp;
         let ready = json!({
@@ -64,11 +65,24 @@ impl Voice {
             // Observed: this one is meaningless, Hello's counts.
             "heartbeat_interval": 1,
         });
-        self.session = Some(session);
-        self.bind(connection);
+        if let Some(seat) = self.seats.get_mut(&user) {
+            seat.session = Some(session);
+        }
+        self.bind(connection, user);
         desk.report.voice_identifies += 1;
         desk.send(Service::Voice, connection, text(2, &ready));
-        self.effects.push_back(Effect::Ready);
+        self.effects.push_back(Effect::Ready(user));
+    }
+
+    /// An SSRC that no other session has.
+    fn fresh_ssrc(&self, desk: &mut Desk) -> u32 {
+        loop {
+            let ssrc = desk.rng.u32(1..);
+            let mut sessions = self.seats.values().filter_map(|seat| seat.session.as_ref());
+            if sessions.all(|session| session.ssrc != ssrc) {
+                return ssrc;
+            }
+        }
     }
 
     pub(super) fn on_resume(&mut self, desk: &mut Desk, connection: ConnectionId, d: &Value) {
@@ -82,12 +96,14 @@ impl Voice {
             desk.violation(Rule::Payload, "a voice Resume lacks a field, or it is not a string");
             return self.fail(desk, connection, 4002);
         };
-        let is_ours = |session: &&mut Session| {
+        let is_it = |session: &Session| {
             session.grant.token == token
                 && session.grant.session == id
                 && server == desk.config.guild.to_string()
         };
-        let Some(session) = self.session.as_mut().filter(is_ours) else {
+        let its = self.seats.iter().find(|(_, seat)| seat.session.as_ref().is_some_and(is_it));
+        let user = its.map(|(user, _)| *user);
+        let Some((user, session)) = user.and_then(|user| Some((user, self.session_mut(user)?))) else {
             self.tell_dead(desk, token);
             return self.fail(desk, connection, 4006);
         };
@@ -107,10 +123,10 @@ impl Voice {
         if self.fault(desk, connection, VoiceStep::Resumed) {
             return;
         }
-        self.bind(connection);
+        self.bind(connection, user);
         desk.report.voice_resumes += 1;
         desk.send(Service::Voice, connection, text(9, &Value::Null));
-        if let Some(session) = &mut self.session {
+        if let Some(session) = self.session_mut(user) {
             session.expires = None;
             for (number, message) in missed {
                 session.ledger.sent(desk.now, number);
@@ -120,9 +136,7 @@ impl Voice {
     }
 
     pub(super) fn on_select_protocol(&mut self, desk: &mut Desk, connection: ConnectionId, d: &Value) {
-        let Some(session) = self.session.as_mut().filter(|session| session.link == Some(connection)) else {
-            return;
-        };
+        let Some((user, session)) = self.session_on(connection) else { return };
         if session.keys.is_some() {
             return desk.violation(Rule::Order, "Select Protocol came twice");
         }
@@ -158,18 +172,22 @@ impl Voice {
         desk.rng.fill(&mut key);
         let first_nonce = desk.rng.u32(..1 << 30);
         let media_session = desk.hex(16);
-        let Some(session) = &mut self.session else { return };
+        let Some(session) = self.session_mut(user) else { return };
         session.peer = Some(named);
         session.keys = Some((mode, key, Seal::new(mode, key, first_nonce)));
         session.heard_from(desk.now);
         desk.report.sessions_described += 1;
-        let version = session.encryption.as_mut().map_or(0, Encryption::describe);
+        let (channel, encrypts) = (session.grant.channel, session.encrypts);
+        let group = self.groups.get_mut(&channel).filter(|_| encrypts);
+        let version = group.map_or(0, |group| group.describe(user));
         let description = json!({
             "mode": name, "secret_key": key, "dave_protocol_version": version, "audio_codec": "opus",
             "video_codec": "H264", "media_session_id": media_session,
         });
-        session.send(desk, 4, &description);
-        self.effects.push_back(Effect::Live);
+        if let Some(session) = self.session_mut(user) {
+            session.send(desk, 4, &description);
+        }
+        self.effects.push_back(Effect::Live(user));
         self.fault(desk, connection, VoiceStep::Live);
     }
 }

@@ -1,18 +1,17 @@
 //! What outlives a voice WebSocket: the numbered messages, the keys, the UDP path.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sanscord::id::ChannelId;
+use sanscord::id::{ChannelId, UserId};
 use sanscord::machine::Frame;
 use sanscord::time::{Duration, Timestamp};
 use serde_json::Value;
 
-use super::encryption::Encryption;
 use crate::desk::Desk;
 use crate::pulse::Ledger;
-use crate::rtp::{self, Malformed, Mode, Seal};
+use crate::rtp::{self, Malformed, Mode, Packet, Seal};
 use crate::server::{ConnectionId, Service};
 use crate::violation::Rule;
 
@@ -37,10 +36,14 @@ pub(crate) struct Session {
     pub(crate) keys: Option<(Mode, [u8; 32], Seal)>,
     /// Where the client's datagrams come from: found by discovery, then as Select Protocol says.
     pub(crate) peer: Option<SocketAddr>,
-    /// If the client offered it.
-    pub(crate) encryption: Option<Encryption>,
+    /// Whether the client offered end-to-end encryption.
+    pub(crate) encrypts: bool,
     /// Whether the client sent a Speaking message.
     pub(crate) spoke: bool,
+    /// What its last Speaking message said.
+    pub(crate) speaking: u64,
+    /// Which speakers' packets it was due, and how many of each.
+    pub(crate) met: BTreeMap<UserId, Met>,
     /// Whether the UDP path has been silent for too long.
     pub(crate) lapsed: bool,
     /// When it is given up, without a WebSocket.
@@ -50,21 +53,43 @@ pub(crate) struct Session {
     next: u64,
     buffer: VecDeque<(u64, Frame)>,
     heard: Timestamp,
-    nonces: BTreeSet<[u8; 4]>,
+    /// With the tag of the packet that had it.
+    nonces: BTreeMap<[u8; 4], [u8; 16]>,
     nonce_order: VecDeque<[u8; 4]>,
-    sequence: Option<u16>,
+    /// The newest sequence number, and which of those before it came: the lowest bit is its own.
+    sequence: Option<(u16, u64)>,
+}
+
+/// What a client knows of a speaker.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Met {
+    /// Whether it was told of the SSRC.
+    pub(crate) announced: bool,
+    /// Packets that were sent to it, or lost.
+    pub(crate) heard: u32,
+}
+
+/// What a media packet of a client turned out to be.
+pub(crate) enum Media {
+    Rtp(Packet),
+    Rtcp,
+    /// The same datagram came before.
+    Duplicate,
 }
 
 impl Session {
-    pub(super) fn new(desk: &mut Desk, grant: Grant, connection: ConnectionId) -> Self {
+    /// A session whose SSRC is this one.
+    pub(super) fn new(desk: &Desk, grant: Grant, connection: ConnectionId, ssrc: u32) -> Self {
         Self {
             grant,
             link: Some(connection),
-            ssrc: desk.rng.u32(1..),
+            ssrc,
             keys: None,
             peer: None,
-            encryption: None,
+            encrypts: false,
             spoke: false,
+            speaking: 0,
+            met: BTreeMap::new(),
             lapsed: false,
             expires: None,
             ledger: Ledger::new(desk.config.tolerance + desk.delay(Service::Voice)),
@@ -72,7 +97,7 @@ impl Session {
             next: 0,
             buffer: VecDeque::new(),
             heard: desk.now,
-            nonces: BTreeSet::new(),
+            nonces: BTreeMap::new(),
             nonce_order: VecDeque::new(),
             sequence: None,
         }
@@ -146,29 +171,32 @@ impl Session {
         (self.keys.is_some() && !self.lapsed && self.link.is_some()).then(|| self.heard + limit)
     }
 
-    /// Checks a media packet of the client. Answers with what it says: a frame, or nothing.
-    pub(super) fn check_media(&mut self, data: &Bytes) -> Result<Bytes, (Rule, Malformed)> {
+    /// Checks a media packet of the client.
+    pub(super) fn check_media(
+        &mut self,
+        data: &Bytes,
+        may_overtake: bool,
+    ) -> Result<Media, (Rule, Malformed)> {
         let media = |what| (Rule::Media, what);
         let Some((mode, key, _)) = &self.keys else {
             return Err(media(Malformed("it came before the session had a key")));
         };
-        let mut frame = Bytes::new();
-        if rtp::is_rtcp(data) {
+        let (nonce, tag) = (rtp::nonce_of(data).unwrap_or_default(), rtp::tag_of(data).unwrap_or_default());
+        if self.nonces.get(&nonce) == Some(&tag) {
+            return Ok(Media::Duplicate);
+        }
+        let packet = if rtp::is_rtcp(data) {
             rtp::open_rtcp(*mode, key, data).map_err(media)?;
+            None
         } else {
             let packet = rtp::open_rtp(*mode, key, data).map_err(media)?;
             if packet.payload_type != rtp::PAYLOAD_TYPE || packet.ssrc != self.ssrc {
                 return Err(media(Malformed("its payload type or its SSRC is not ours")));
             }
-            let expected = self.sequence.replace(packet.sequence).map(|last| last.wrapping_add(1));
-            // A lossless path is not promised: only what goes back is wrong.
-            if expected.is_some_and(|expected| packet.sequence.wrapping_sub(expected) >= 1 << 15) {
-                return Err(media(Malformed("its sequence number goes back")));
-            }
-            frame = packet.payload;
-        }
-        let nonce = rtp::nonce_of(data).unwrap_or_default();
-        if !self.nonces.insert(nonce) {
+            self.check_sequence(packet.sequence, may_overtake).map_err(media)?;
+            Some(packet)
+        };
+        if self.nonces.insert(nonce, tag).is_some() {
             return Err((Rule::Nonce, Malformed("its nonce has served before")));
         }
         self.nonce_order.push_back(nonce);
@@ -177,7 +205,29 @@ impl Session {
         {
             self.nonces.remove(&oldest);
         }
-        Ok(frame)
+        Ok(packet.map_or(Media::Rtcp, Media::Rtp))
+    }
+
+    /// A lossless path is not promised: only what goes back is wrong, or, where packets may overtake one another, what
+    /// came before or goes back far.
+    fn check_sequence(&mut self, sequence: u16, may_overtake: bool) -> Result<(), Malformed> {
+        let Some((newest, seen)) = self.sequence else {
+            self.sequence = Some((sequence, 1));
+            return Ok(());
+        };
+        let ahead = sequence.wrapping_sub(newest);
+        if (1..1 << 15).contains(&ahead) {
+            let seen = seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            self.sequence = Some((sequence, seen));
+            return Ok(());
+        }
+        let behind = u32::from(newest.wrapping_sub(sequence));
+        let bit = 1_u64.checked_shl(behind).unwrap_or(0);
+        if !may_overtake || bit == 0 || seen & bit != 0 {
+            return Err(Malformed("its sequence number goes back"));
+        }
+        self.sequence = Some((newest, seen | bit));
+        Ok(())
     }
 
     /// A message's number as it is sent: 16 bits that wrap.
