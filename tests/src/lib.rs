@@ -18,6 +18,7 @@
 //! | [`violation`], [`desk`] | what clients did wrong, and what was counted |
 //! | [`world`], [`link`], [`check`] | simulation in memory, and the rules that every machine keeps |
 //! | [`simulation`] | whole clusters through whatever may befall them |
+//! | [`hall`] | calls of many members, likewise |
 //! | [`loopback`], [`certificate`] | real sockets |
 //! | [`example`] | what the examples of the adapters share |
 
@@ -31,6 +32,7 @@ pub mod discord;
 pub mod example;
 pub mod fault;
 mod gateway;
+pub mod hall;
 pub mod link;
 pub mod loopback;
 mod pulse;
