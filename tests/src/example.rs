@@ -1,8 +1,9 @@
 //! What the examples of the three adapters share, so that they behave the same: options, our own Discord where there
-//! is no token, and what is shown. Here is what the `record` examples share; [`events`] has the rest.
+//! is no token, and what is shown. Here is what the `record` examples share; [`events`] and [`play`] have the rest.
 
 pub mod events;
 mod options;
+pub mod play;
 mod report;
 
 pub use options::{Options, USAGE};

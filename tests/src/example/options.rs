@@ -153,10 +153,14 @@ impl Options {
 }
 
 fn usage(error: lexopt::Error) -> String {
-    format!("{error}\n\n{USAGE}")
+    usage_of(&error, USAGE)
 }
 
-fn id<T: FromStr>(name: &str, parser: &mut lexopt::Parser) -> Result<T, String> {
+pub(super) fn usage_of(error: &lexopt::Error, usage: &str) -> String {
+    format!("{error}\n\n{usage}")
+}
+
+pub(super) fn id<T: FromStr>(name: &str, parser: &mut lexopt::Parser) -> Result<T, String> {
     let value = parser.value().and_then(ValueExt::string).map_err(usage)?;
     value
         .parse()

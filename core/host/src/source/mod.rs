@@ -62,3 +62,6 @@ fn time(samples: u64) -> Duration {
 fn samples(time: Duration) -> u64 {
     u64::try_from(time.as_nanos() * u128::from(RATE) / 1_000_000_000).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ pub struct OggOpus<R: Read + Seek> {
     before: u64,
     /// Packets that end by then are not played.
     skip: u64,
-    /// The packets of the page that is read, if its granule position is needed before them.
+    /// What is left of the page that is read: whether its end is cut off shows in its last packet.
     page: VecDeque<Packet>,
     headers: Headers,
     chained: bool,
@@ -206,7 +206,7 @@ impl<R: Read + Seek> OggOpus<R> {
         while self.fill()? {
             let goal = target.saturating_sub(self.before).saturating_add(self.head.pre_skip.into());
             self.skip = goal.saturating_sub(pre_roll);
-            let next = self.page.front().and_then(|packet| opus::duration(&packet.data)).unwrap_or(0);
+            let next = self.played();
             if self.at + next > self.skip {
                 break;
             }
@@ -220,20 +220,14 @@ impl<R: Read + Seek> OggOpus<R> {
         if !self.fill()? {
             return Ok(None);
         }
+        let played = self.played();
         let Some(packet) = self.page.pop_front() else { return Ok(None) };
-        let (first, last) = (self.at, packet.last_in_page());
-        // What is no audio was left out.
-        let samples = opus::duration(&packet.data).unwrap_or(0);
-        let mut played = samples;
+        let (first, samples) = (self.at, samples_of(&packet));
         self.at = first + samples;
-        if last && packet.absgp_page() != NO_GRANULE {
+        if packet.last_in_page() && packet.absgp_page() != NO_GRANULE {
             let end = packet.absgp_page().saturating_sub(self.base);
-            if packet.last_in_stream() {
-                // The end may be cut off, by less than a page (RFC 7845, section 4.4).
-                played = samples.min(end.saturating_sub(first));
-            }
             // Pages that were lost are time that has passed.
-            self.at = end.max(if packet.last_in_stream() { 0 } else { self.at });
+            self.at = if packet.last_in_stream() { first + played } else { end.max(self.at) };
         }
         if packet.last_in_stream() {
             self.headers = Headers::Ended;
@@ -244,10 +238,24 @@ impl<R: Read + Seek> OggOpus<R> {
         Ok(Some(Block { opus: packet.data.into(), start: first, samples, played, chained }))
     }
 
-    /// Sees to it that the next packet of audio is at hand; `false` at the end.
+    /// How many samples of the next packet are to be played: the end of the last page may be cut off (RFC 7845,
+    /// section 4.4).
+    fn played(&self) -> u64 {
+        let samples = self.page.front().map_or(0, samples_of);
+        match self.page.back() {
+            Some(last) if last.last_in_stream() && last.absgp_page() != NO_GRANULE => {
+                samples.min(last.absgp_page().saturating_sub(self.base).saturating_sub(self.at))
+            }
+            _ => samples,
+        }
+    }
+
+    /// Sees to it that the next page of audio is at hand; `false` at the end.
     fn fill(&mut self) -> Result<bool, SourceError> {
-        while self.page.is_empty() {
-            let Some(packet) = self.packet()? else { return Ok(false) };
+        if !self.page.is_empty() {
+            return Ok(true);
+        }
+        while let Some(packet) = self.packet()? {
             if packet.first_in_stream() && packet.data.starts_with(b"OpusHead") {
                 // Beside a stream that has not begun it is another one to choose from.
                 if self.headers != Headers::Tags {
@@ -256,17 +264,22 @@ impl<R: Read + Seek> OggOpus<R> {
             } else if packet.stream_serial() == self.serial {
                 match self.headers {
                     Headers::Tags => self.headers = Headers::Done,
-                    Headers::Done
-                        if opus::duration(&packet.data).is_some() && packet.data.len() <= MAX_PACKET =>
-                    {
+                    Headers::Done => {
+                        if samples_of(&packet) == 0 {
+                            self.note_damage("a packet that is no Opus");
+                        }
+                        // Those of one page come one after the other, at most 255.
+                        let is_whole = packet.last_in_page();
                         self.page.push_back(packet);
+                        if is_whole {
+                            return Ok(true);
+                        }
                     }
-                    Headers::Done => self.note_damage("a packet that is no Opus"),
                     Headers::Ended => {}
                 }
             }
         }
-        Ok(true)
+        Ok(!self.page.is_empty())
     }
 
     /// A stream that follows another.
@@ -432,6 +445,11 @@ impl<R: Read + Seek> OggOpus<R> {
         }
         self.damaged += 1;
     }
+}
+
+/// How long a packet lasts; 0 if it is none that can be played.
+fn samples_of(packet: &Packet) -> u64 {
+    if packet.data.len() > MAX_PACKET { 0 } else { opus::duration(&packet.data).unwrap_or(0) }
 }
 
 fn unreadable(error: &io::Error) -> SourceError {
