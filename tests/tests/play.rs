@@ -12,7 +12,7 @@ use sanscord_testing::clip::Clip;
 use sanscord_testing::config::Config;
 use sanscord_testing::discord::Discord;
 use sanscord_testing::example::play::speech;
-use sanscord_testing::fault::Action;
+use sanscord_testing::fault::{Action, MediaFaults};
 use sanscord_testing::link::LinkConfig;
 use sanscord_testing::world::World;
 
@@ -22,7 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const FILE: &str = "speech.opus";
 
 fn world() -> Sim {
-    let config = Config { script: Vec::new(), ..Config::quiet() };
+    let config = Config { script: Vec::new(), media: MediaFaults::default(), ..Config::default() };
     let client = Client::new(client::Config::new(Token::new(&config.token)), [9; 32]);
     let mut world = World::new(client, Discord::new(config, 9), LinkConfig::default(), 9);
     world.disk_mut().insert(FILE, speech());
@@ -165,7 +165,12 @@ fn leaving_ends_what_plays_and_another_channel_does_not() {
     let track = ask(&mut world, |client, now, config| client.play(now, config.guild, origin()).unwrap());
     world.expect("the call", is_live, SECOND * 5);
     world.run_for(SECOND * 5);
-    ask(&mut world, |client, now, config| client.join(now, config.guild, config.voice_channels[1].0));
+    for channel in [1, 0] {
+        ask(&mut world, |client, now, config| {
+            client.join(now, config.guild, config.voice_channels[channel].0);
+        });
+        world.run_for(SECOND * 2);
+    }
     let before = frames(&world);
     world.expect("more frames", |world| frames(world) > before + 50, SECOND * 10);
     ask(&mut world, |client, now, config| {
