@@ -35,7 +35,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 
     let client = Client::new(config, sanscord_blocking::seed()?);
-    let (handle, mut events) = sanscord_blocking::start(client, network)?;
+    let (handle, events) = sanscord_blocking::start(client, network)?;
     let files = options.files.clone();
     let begin = options.to_play();
     handle.call(move |client, now| begin.begin(client, now, guild, channel))??;
@@ -47,7 +47,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     })?;
 
     let mut report = Report::new(guild, &files);
-    while let Some(event) = events.next() {
+    for event in events {
         if report.event(&event) {
             let _ = handle.call(Client::stop);
         }

@@ -1,5 +1,4 @@
 //! What calls play, against our own Discord in memory.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use bytes::Bytes;
 use sanscord::client::{self, Client, Event};

@@ -1,5 +1,4 @@
 //! Files written by the recorder's own Ogg writer, read back; and what is broken in every way.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 #[cfg(feature = "opus")]
 mod codec;
