@@ -127,7 +127,7 @@ impl Disk {
             Step::Replace(data) => self.write(id, |writer| writer.replace(&data)),
             Step::Close => self.close(id),
             Step::Check { path, encoding, mix } => self.check(id, &path, &encoding, mix),
-            Step::Mix { inputs, path, encoding } => self.mix(id, inputs, path, &encoding),
+            Step::Mix { inputs, path, encoding } => self.mix(id, &inputs, path, &encoding),
         };
         if let Err(reason) = end {
             self.files.remove(&id);
@@ -199,7 +199,7 @@ impl Disk {
     fn mix(
         &mut self,
         id: FileId,
-        inputs: Box<[Box<str>]>,
+        inputs: &[Box<str>],
         path: Box<str>,
         encoding: &Encoding,
     ) -> Result<(), String> {

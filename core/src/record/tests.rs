@@ -50,6 +50,9 @@ struct File {
     replaced: usize,
 }
 
+/// Name, inputs, path and encoding.
+type Mix = (FileId, Box<[Box<str>]>, Box<str>, Encoding);
+
 /// A recorder, its files in memory, and what it told.
 struct Bench {
     recorder: Recorder,
@@ -59,7 +62,7 @@ struct Bench {
     /// What was asked about formats: name, path, and whether it is about a mix.
     checks: Vec<(FileId, Box<str>, bool)>,
     /// What was to be mixed.
-    mix: Option<(FileId, Box<[Box<str>]>, Box<str>, Encoding)>,
+    mix: Option<Mix>,
     events: Vec<Event>,
 }
 
