@@ -11,8 +11,8 @@ use sanscord::rtp::aead::{Backend, Mode};
 use sanscord::time::Timestamp;
 use sanscord::voice::{self, Call};
 use sanscord_bench::measure::print_table;
-use sanscord_bench::packets::{SPACING, Spurt};
-use sanscord_bench::stage;
+use sanscord_bench::packets::{SPACING, Spurt, write_opus};
+use sanscord_bench::stage::{self, Staged};
 
 const MODE: Mode = Mode::AeadAes256GcmRtpsize;
 const OPUS: usize = 160;
@@ -34,6 +34,13 @@ fn allocations() {
         assert!(call.handle_datagram(now, socket, data).is_some());
         drain(&mut call);
     });
+    let mut staged = stage::encrypted_call(Backend::default(), MODE);
+    let encrypted = encrypted(&mut staged);
+    let (socket, now, mut call) = (staged.udp(), staged.now, staged.machine);
+    let dave = steady(&encrypted, now, |now, data| {
+        assert!(call.handle_datagram(now, socket, data).is_some());
+        drain(&mut call);
+    });
     let staged = stage::call(Backend::default(), MODE);
     let (socket, now, mut call) = (staged.udp(), staged.now, staged.machine);
     let mut recorder = Recorder::new(now, "recordings", Scope::new(2));
@@ -51,17 +58,33 @@ fn allocations() {
         assert!(client.handle_datagram(now, socket, data).is_some());
         drain(&mut client);
     });
-    let rows =
-        [("Call", alone), ("Call + Recorder", recorded), ("Client, recording", whole)].map(|(name, info)| {
-            vec![
-                name.to_owned(),
-                info.count_total.to_string(),
-                format!("{:.1}", info.count_total as f64 / (f64::from(COUNTED) / PAGE)),
-                info.bytes_total.to_string(),
-            ]
-        });
+    let rows = [
+        ("Call", alone),
+        ("Call with DAVE", dave),
+        ("Call + Recorder", recorded),
+        ("Client, recording", whole),
+    ]
+    .map(|(name, info)| {
+        vec![
+            name.to_owned(),
+            info.count_total.to_string(),
+            format!("{:.1}", info.count_total as f64 / (f64::from(COUNTED) / PAGE)),
+            info.bytes_total.to_string(),
+        ]
+    });
     let head = ["level", "allocations", "for each Ogg page of 50 packets", "bytes"];
     print_table(&format!("Allocations for {COUNTED} packets in order, steady state"), &head, &rows);
+}
+
+/// The same packets, sealed with the speaker's key of the group.
+fn encrypted(staged: &mut Staged<Call>) -> Spurt {
+    let speaker = staged.peer.group().session(stage::SPEAKER);
+    let mut opus = Vec::new();
+    Spurt::of(MODE, WARM + COUNTED, |sequence, out| {
+        opus.clear();
+        write_opus(sequence, OPUS, &mut opus);
+        speaker.seal(&opus, out).expect("a key");
+    })
 }
 
 /// Packets of an Ogg page.
@@ -93,6 +116,9 @@ fn idle() {
     let rows = [
         idle_row("Shard in session", size_of::<Shard>(), || stage::shard().machine),
         idle_row("Call, live", size_of::<Call>(), || stage::call(Backend::default(), MODE).machine),
+        idle_row("Call with DAVE, live, group of three", size_of::<Call>(), || {
+            stage::encrypted_call(Backend::default(), MODE).machine
+        }),
         idle_row("Recorder with one track", size_of::<Recorder>(), || {
             let mut recorder = Recorder::new(Timestamp::ZERO, "recordings", Scope::new(2));
             for (sequence, _) in (0..).zip(spurt.datagrams()) {

@@ -17,15 +17,17 @@ use sanscord::voice::payload::{VoiceServer, VoiceState};
 use sanscord::voice::{self, Call};
 use serde_json::{Value, json};
 
+use crate::group::{Group, Sent, Told};
+
 /// The guild of the call; where there are several, those after it are numbered on.
 pub const GUILD: GuildId = GuildId(100);
 /// The voice channel, of whichever guild.
 pub const CHANNEL: ChannelId = ChannelId(200);
-/// Ourselves.
+/// Ourselves, the machine that is measured.
 pub const USER: UserId = UserId(42);
-/// Who speaks.
+/// Who speaks; where there are several, those after it are numbered on.
 pub const SPEAKER: UserId = UserId(43);
-/// The speaker's SSRC.
+/// The speaker's SSRC, and so on.
 pub const SPEAKER_SSRC: u32 = 2002;
 /// The key of every call.
 pub const KEY_BYTES: [u8; KEY] = [201; KEY];
@@ -56,6 +58,12 @@ pub struct Peer {
     mode: &'static str,
     seq: u64,
     answers: VecDeque<Answer>,
+    /// Speakers beyond the first.
+    more_speakers: u32,
+    /// The others in an encrypted call.
+    group: Option<Group>,
+    /// Messages of the group that were sent to us, for their numbers.
+    numbered: u16,
     /// What came so far.
     pub traffic: Traffic,
 }
@@ -73,6 +81,26 @@ impl Peer {
         Self { mode: mode.name(), ..Self::default() }
     }
 
+    /// A peer in whose call, the only one, these others are, so that it is encrypted end to end.
+    #[must_use]
+    pub fn with_group(mode: Mode, group: Group) -> Self {
+        Self { group: Some(group), ..Self::new(mode) }
+    }
+
+    /// A peer with so many speakers in each call.
+    #[must_use]
+    pub fn with_speakers(mode: Mode, speakers: u32) -> Self {
+        Self { more_speakers: speakers.saturating_sub(1), ..Self::new(mode) }
+    }
+
+    /// The others in the encrypted call.
+    ///
+    /// # Panics
+    /// If the call is not encrypted.
+    pub const fn group(&mut self) -> &mut Group {
+        self.group.as_mut().expect("an encrypted call")
+    }
+
     /// The UDP sockets that the machine opened.
     #[must_use]
     pub fn udp(&self) -> &[SocketId] {
@@ -83,19 +111,29 @@ impl Peer {
     pub fn settle<M: Machine>(&mut self, now: Timestamp, machine: &mut M) -> Option<Timestamp> {
         loop {
             match machine.poll_output() {
-                Output::Wait(deadline) => match self.answers.pop_front() {
-                    Some(Answer::Input(input)) => machine.handle_input(now, input),
-                    Some(Answer::Datagram(socket, mut data)) => {
-                        machine.handle_datagram(now, socket, &mut data);
+                Output::Wait(deadline) => {
+                    if !self.answer(now, machine) {
+                        return deadline;
                     }
-                    None => return deadline,
-                },
+                }
                 output => self.take(output),
             }
         }
     }
 
-    fn take<E>(&mut self, output: Output<E>) {
+    /// Gives the machine the next answer, if there is one.
+    pub(crate) fn answer<M: Machine>(&mut self, now: Timestamp, machine: &mut M) -> bool {
+        match self.answers.pop_front() {
+            Some(Answer::Input(input)) => machine.handle_input(now, input),
+            Some(Answer::Datagram(socket, mut data)) => {
+                machine.handle_datagram(now, socket, &mut data);
+            }
+            None => return false,
+        }
+        true
+    }
+
+    pub(crate) fn take<E>(&mut self, output: Output<E>) {
         match output {
             Output::OpenWebSocket { socket, url } => {
                 self.input(Input::Opened(socket));
@@ -110,7 +148,13 @@ impl Peer {
                 self.udp.push(socket);
                 self.input(Input::Opened(socket));
             }
-            Output::SendFrame(socket, Frame::Text(text) | Frame::Binary(text)) => {
+            Output::SendFrame(socket, Frame::Binary(data)) => {
+                self.traffic.voice += 1;
+                if let Some((&op, payload)) = data.split_first() {
+                    self.on_group(socket, op, payload);
+                }
+            }
+            Output::SendFrame(socket, Frame::Text(text)) => {
                 let message: Value = serde_json::from_slice(&text).unwrap_or_default();
                 if self.gateway == Some(socket) {
                     self.traffic.gateway += 1;
@@ -128,7 +172,7 @@ impl Peer {
             }
             Output::SendRequest(request, _) => {
                 let bot = json!({"url": GATEWAY, "shards": 1, "session_start_limit":
-                    {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}});
+                    {"total": 1000, "remaining": 999, "reset_after": 86_400_000, "max_concurrency": 1}});
                 let body = Bytes::from(bot.to_string());
                 self.input(Input::Response(request, Ok(Response { status: 200, headers: Vec::new(), body })));
             }
@@ -185,19 +229,62 @@ impl Peer {
                 "port": 50_004, "modes": [self.mode]}}),
             ),
             Some(1) => {
+                let version = u16::from(self.group.is_some());
                 self.frame(
                     socket,
                     &json!({"op": 4, "d": {"mode": self.mode, "secret_key": KEY_BYTES,
-                    "dave_protocol_version": 0}}),
+                    "dave_protocol_version": version}}),
                 );
-                self.frame(
-                    socket,
-                    &json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC,
-                    "user_id": SPEAKER}}),
-                );
+                for speaker in 0..=self.more_speakers {
+                    self.frame(
+                        socket,
+                        &json!({"op": 5, "d": {"speaking": 1, "ssrc": SPEAKER_SSRC + speaker,
+                        "user_id": UserId(SPEAKER.0 + u64::from(speaker))}}),
+                    );
+                }
+                if let Some(group) = &mut self.group {
+                    let users: Vec<UserId> = group.users().collect();
+                    group.let_in(USER);
+                    self.frame(socket, &json!({"op": 11, "d": {"user_ids": users}}));
+                    self.tell(socket);
+                }
+            }
+            Some(23) => {
+                let transition = message["d"]["transition_id"].as_u64().unwrap_or_default();
+                if let Some(group) = &mut self.group {
+                    group.hear(USER, &Sent::Ready(transition as u16));
+                    self.tell(socket);
+                }
             }
             Some(3) => self.frame(socket, &json!({"op": 6, "d": {"t": message["d"]["t"]}})),
             _ => {}
+        }
+    }
+
+    fn on_group(&mut self, socket: SocketId, op: u8, payload: &[u8]) {
+        let sent = match op {
+            26 => Sent::KeyPackage(payload.to_vec()),
+            28 => Sent::CommitWelcome(payload.to_vec()),
+            _ => return,
+        };
+        if let Some(group) = &mut self.group {
+            group.hear(USER, &sent);
+            self.tell(socket);
+        }
+    }
+
+    /// What the delivery service has for us.
+    fn tell(&mut self, socket: SocketId) {
+        let told: Vec<Told> = self.group.iter_mut().flat_map(Group::take_told).collect();
+        for told in told {
+            match told {
+                Told::Binary(op, payload) => {
+                    self.numbered += 1;
+                    let message = [&self.numbered.to_be_bytes()[..], &[op], &payload].concat();
+                    self.input(Input::Frame(socket, Frame::Binary(message.into())));
+                }
+                Told::Text(message) => self.frame(socket, &message),
+            }
         }
     }
 
@@ -324,24 +411,64 @@ pub fn framed(frames: &[Frame]) -> Vec<u8> {
 /// If it does not come about.
 #[must_use]
 pub fn call(backend: Backend, mode: Mode) -> Staged<Call> {
+    settle_call(backend, Peer::new(mode))
+}
+
+/// A call with end-to-end encryption in a group of three: us, the speaker, and a listener that is davey.
+///
+/// # Panics
+/// If it does not come about.
+#[must_use]
+pub fn encrypted_call(backend: Backend, mode: Mode) -> Staged<Call> {
+    let staged = settle_call(backend, Peer::with_group(mode, Group::of_two(START)));
+    let members = staged.machine.dave().map(|session| session.members().len());
+    assert_eq!(members, Some(3), "the group");
+    staged
+}
+
+fn settle_call(backend: Backend, mut peer: Peer) -> Staged<Call> {
+    let mut machine = new_call(backend, START);
+    machine.handle_input(START, Input::Timeout);
+    peer.settle(START, &mut machine);
+    assert!(matches!(machine.phase(), voice::phase::Phase::Live { .. }), "{:?}", machine.phase());
+    Staged { machine, peer, now: START }
+}
+
+/// A call that knows its server already: what the main gateway would have said is said.
+#[must_use]
+pub fn new_call(backend: Backend, now: Timestamp) -> Call {
     let mut config = voice::Config::new(GUILD, CHANNEL, USER);
     config.backend = backend;
     let mut machine = Call::new(config, Scope::new(1), Entropy::new([7; 32]));
-    let mut peer = Peer::new(mode);
-    machine.handle_input(START, Input::Timeout);
-    peer.settle(START, &mut machine);
+    machine.handle_input(now, Input::Timeout);
     let state = VoiceState {
         guild_id: Some(GUILD),
         channel_id: Some(CHANNEL),
         user_id: USER,
         session_id: "voice-session".into(),
     };
-    machine.handle_voice_state(START, &state);
+    machine.handle_voice_state(now, &state);
     let server = VoiceServer { token: "voice-token".into(), guild_id: GUILD, endpoint: Some(VOICE.into()) };
-    machine.handle_voice_server(START, &server);
-    peer.settle(START, &mut machine);
-    assert!(matches!(machine.phase(), voice::phase::Phase::Live { .. }), "{:?}", machine.phase());
-    Staged { machine, peer, now: START }
+    machine.handle_voice_server(now, &server);
+    machine
+}
+
+/// A client that wants to be in so many calls.
+#[must_use]
+pub fn new_client(backend: Backend, now: Timestamp, calls: u64) -> Client {
+    let mut config = client::Config::new(Token::new("token"));
+    config.backend = backend;
+    config.gateway.compression = Compression::None;
+    let mut machine = Client::new(config, [7; 32]);
+    for guild in guilds(calls) {
+        machine.join(now, guild, CHANNEL);
+    }
+    machine
+}
+
+/// The guilds of so many calls.
+pub fn guilds(calls: u64) -> impl Iterator<Item = GuildId> {
+    (GUILD.0..GUILD.0 + calls).map(GuildId)
 }
 
 /// A client in so many calls, in which audio flows and the speaker is known; recording them, if `record`.
@@ -350,21 +477,14 @@ pub fn call(backend: Backend, mode: Mode) -> Staged<Call> {
 /// If it does not come about; more than 100 calls at once do not, for want of send budget.
 #[must_use]
 pub fn client(backend: Backend, mode: Mode, calls: u64, record: bool) -> Staged<Client> {
-    let mut config = client::Config::new(Token::new("token"));
-    config.backend = backend;
-    config.gateway.compression = Compression::None;
-    let mut machine = Client::new(config, [7; 32]);
+    let mut machine = new_client(backend, START, calls);
     let mut peer = Peer::new(mode);
-    let guilds = || (GUILD.0..GUILD.0 + calls).map(GuildId);
-    for guild in guilds() {
-        machine.join(START, guild, CHANNEL);
-        if record {
-            machine.record(START, guild, "recordings");
-        }
+    for guild in guilds(calls).filter(|_| record) {
+        machine.record(START, guild, "recordings");
     }
     machine.handle_input(START, Input::Timeout);
     peer.settle(START, &mut machine);
-    for guild in guilds() {
+    for guild in guilds(calls) {
         let phase = machine.call(guild).map(Call::phase);
         assert!(matches!(phase, Some(voice::phase::Phase::Live { .. })), "{phase:?}");
         assert_eq!(machine.recording(guild).is_some(), record);
