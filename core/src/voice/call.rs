@@ -426,7 +426,7 @@ impl Call {
                     self.step(Step::Await(self.now + AWAIT_LIMIT));
                 }
                 // Discord closed the call, and nothing followed: we are not to come back by ourselves.
-                Phase::Awaiting { .. } if self.was_sent_away => self.end(Ended::Removed),
+                Phase::Awaiting { .. } if self.was_sent_away => self.end(Ended::SentAway),
                 Phase::Joining { .. } | Phase::Awaiting { .. } | Phase::Waiting { resume: false, .. } => {
                     self.ask();
                 }

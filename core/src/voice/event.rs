@@ -288,6 +288,9 @@ pub enum Ended {
     ByUser,
     /// Someone removed us from the channel, or it was deleted.
     Removed,
+    /// The voice server closed the call with a code after which a client must not come back by itself (4014, 4022), and
+    /// nothing followed for 30 s.
+    SentAway,
     /// The main gateway did not answer.
     NoAnswer,
     /// The voice server closed with a code after which another attempt would fail the same way.
@@ -316,6 +319,9 @@ impl fmt::Display for Ended {
         match self {
             Self::ByUser => f.write_str("left the channel"),
             Self::Removed => f.write_str("someone removed the bot from the voice channel, or it was deleted"),
+            Self::SentAway => f.write_str(
+                "the voice server closed the call, as after a removal, and Discord said nothing more for 30 s",
+            ),
             Self::NoAnswer => f.write_str(
                 "Discord did not answer the request to join: the guild or channel is unknown, the channel is \
                  full, or the bot may not view it or connect to it (permissions View Channel, Connect)",

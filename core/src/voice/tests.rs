@@ -666,7 +666,8 @@ fn each_close_code_leads_where_it_should() {
                 let limit = bench.now + secs(30);
                 bench.sleep();
                 // Nobody said more: we are not to come back by ourselves.
-                assert_eq!((bench.now, bench.ended()), (limit, &Ended::Removed), "{closed}");
+                assert_eq!((bench.now, bench.ended()), (limit, &Ended::SentAway), "{closed}");
+                assert_eq!(bench.asked, [None], "{closed}: for Discord we may still be there");
             }
             Action::Stop => unreachable!(),
         }
@@ -1069,7 +1070,7 @@ fn who_is_sent_away_again_and_again_waits_longer() {
     bench.call.handle_gateway_session(bench.now, true);
     bench.drain();
     bench.pass(secs(31));
-    assert_eq!(*bench.ended(), Ended::Removed);
+    assert_eq!(*bench.ended(), Ended::SentAway);
 }
 
 #[test]
@@ -1806,7 +1807,10 @@ fn no_secret_shows_in_a_debug_output() {
 
 #[test]
 fn every_reason_says_what_happened() {
-    let reasons: [Box<dyn core::fmt::Display>; 10] = [
+    let reasons: [Box<dyn core::fmt::Display>; 13] = [
+        Box::new(Ended::SentAway),
+        Box::new(Disconnect::KeyUsedUp),
+        Box::new(Disconnect::Overslept { by: secs(9) }),
         Box::new(Ended::ByUser),
         Box::new(Ended::Removed),
         Box::new(Ended::Refused(close_code(4021))),
