@@ -143,10 +143,6 @@ fn every_end_at_every_step_of_the_gateways_handshake() {
                     assert_said(&world, &["Discord closed the gateway", &row.code.to_string(), row.remedy]);
                     assert!(!row.remedy.is_empty());
                 }
-                Some(row) if row.action == voice_close::Action::Await => {
-                    world.expect("the end of the call", has_left, Duration::from_secs(60));
-                    assert_said(&world, &["Discord said nothing more"]);
-                }
                 _ => {
                     comes_back(&mut world);
                     let words = row.map_or("lost".to_owned(), |row| format!("code {}", row.code));
@@ -186,6 +182,10 @@ fn every_end_at_every_step_of_the_voice_gateways_handshake() {
                     world.expect("the end of the call", has_left, Duration::from_secs(10));
                     assert_said(&world, &["the voice server closed", &row.code.to_string(), row.remedy]);
                     assert!(!row.remedy.is_empty());
+                }
+                Some(row) if row.action == voice_close::Action::Await => {
+                    world.expect("the end of the call", has_left, Duration::from_secs(60));
+                    assert_said(&world, &["Discord said nothing more"]);
                 }
                 _ => {
                     comes_back(&mut world);

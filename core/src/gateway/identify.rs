@@ -336,9 +336,7 @@ impl IdentifyQueue {
         self.remaining = remaining.min(self.remaining.max(remaining.saturating_sub(uncounted)));
         self.total = limit.total;
         let started = limit.reset_after > 0 || self.remaining < self.total;
-        // A count that begins again at once, again and again, must not be asked for at the network's speed.
-        let reset_after = Duration::from_millis(limit.reset_after).max(IDENTIFY_SPACING);
-        self.resets_at = started.then(|| self.now + reset_after);
+        self.resets_at = started.then(|| self.now + Duration::from_millis(limit.reset_after));
         self.reset_is_certain = started;
     }
 
