@@ -120,10 +120,10 @@ impl Voice {
             self.links.remove(&old);
             desk.cut(old);
         }
+        self.bind(connection, user);
         if self.fault(desk, connection, VoiceStep::Resumed) {
             return;
         }
-        self.bind(connection, user);
         desk.report.voice_resumes += 1;
         desk.send(Service::Voice, connection, text(9, &Value::Null));
         if let Some(session) = self.session_mut(user) {
