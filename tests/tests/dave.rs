@@ -8,6 +8,7 @@ use davey::{DaveSession, MediaType, ProposalsOperationType, SigningKeyPair};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use sanscord::dave::session::{MAX_EXPECTED, MAX_PENDING};
+use sanscord::dave::watch::{MAX_FAILURES, RESET_INTERVAL, WAIT_LIMIT};
 use sanscord::dave::{Event, OpenError, Output, SealError, Session};
 use sanscord::entropy::Entropy;
 use sanscord::id::{ChannelId, UserId};
@@ -1050,4 +1051,242 @@ fn a_new_group_makes_earlier_transitions_void() {
     session.handle_execute_transition(now, 77);
     assert!(!session.can_send(), "the group was given up");
     assert!(drain(session, events).is_empty());
+}
+
+fn plain(session: &mut Session, at: Timestamp) -> Result<usize, OpenError> {
+    session.open(at, user(3), &mut b"plain".clone())
+}
+
+#[test]
+fn a_downgrade_that_is_not_executed_passes_nothing_for_ever() {
+    let nothing: fn(&mut Call) = |_| {};
+    let next_epoch: fn(&mut Call) = |call| call.join(user(5), member(5, false));
+    let new_group: fn(&mut Call) = |call| {
+        call.delivery.new_group();
+        call.settle();
+    };
+    let executed: fn(&mut Call) = |call| {
+        let now = call.now;
+        call.ours(user(1)).0.handle_execute_transition(now, 800);
+    };
+    let hour = 3_600_000;
+    for (follows, millis) in [(nothing, 120_000), (next_epoch, 10_000), (new_group, 10_000), (executed, hour)]
+    {
+        let mut call = pair();
+        let start = call.now;
+        call.ours(user(1)).0.handle_prepare_transition(start, 800, 0);
+        drain(&mut *call.ours(user(1)).0, &mut Vec::new());
+        follows(&mut call);
+        let (session, _) = call.ours(user(1));
+        assert_eq!(plain(session, start + Duration::from_millis(millis - 1)), Ok(5), "{millis}");
+        if millis < hour {
+            let end = start + Duration::from_millis(millis);
+            assert_eq!(plain(session, end), Err(OpenError::NotEncrypted), "{millis}");
+            assert!(session.deadline().is_none_or(|deadline| deadline > end));
+        }
+    }
+}
+
+#[test]
+fn a_frame_of_the_next_epoch_may_come_before_it() {
+    let mut call = pair();
+    assert!(!call.ours(user(1)).0.is_changing());
+    call.withholds = |to, message| to == user(1) && matches!(message, Message::AnnounceCommit(_));
+    call.join(user(5), member(5, false));
+    // The server does not wait for us.
+    let transition = call.delivery.unready().next().expect("one that waits for us");
+    call.delivery.execute(transition);
+    call.settle();
+    let now = call.now;
+    let mut frame = call.members.get_mut(&user(3)).unwrap().seal(b"early").unwrap();
+    let sent = frame.clone();
+    let (session, _) = call.ours(user(1));
+    for _ in 0..100 {
+        assert_eq!(session.open(now, user(3), &mut frame), Err(OpenError::Unauthentic));
+        assert!(session.is_changing() && frame == sent);
+    }
+    assert!(session.deadline().is_none(), "frames that come early are no fault");
+    for (_, message) in mem::take(&mut call.withheld) {
+        call.members.get_mut(&user(1)).unwrap().take(now, &message);
+    }
+    let (session, _) = call.ours(user(1));
+    assert!(!session.is_changing());
+    assert_eq!(session.open(now, user(3), &mut frame), Ok(5));
+}
+
+fn waits(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Waiting { .. })).count()
+}
+
+#[test]
+fn a_group_that_does_not_come_about_is_told_once() {
+    let now = Timestamp::from_millis(1_000);
+    let mut lonely = Member::ours(user(1));
+    lonely.take(now, &Message::ExternalSender(external_sender(SEED)));
+    lonely.described(now);
+    let (session, events) = lonely.session();
+    assert_eq!(session.deadline(), None, "whoever is alone waits for nothing");
+    session.handle_connect(&[user(1)]);
+    assert_eq!(session.deadline(), None, "so does whoever is told of itself");
+    let start = now + Duration::from_secs(60);
+    session.handle_timeout(start);
+    session.handle_connect(&[user(3)]);
+    assert_eq!(session.deadline(), Some(start + WAIT_LIMIT));
+    session.handle_timeout(start + (WAIT_LIMIT - Duration::from_nanos(1)));
+    drain(session, events);
+    assert_eq!(waits(events), 0);
+    session.handle_timeout(start + WAIT_LIMIT);
+    drain(session, events);
+    assert_eq!(events.last(), Some(&Event::Waiting { since: start }));
+    // A group that is begun anew is the same wait; that all others leave is its end.
+    session.handle_prepare_epoch(start + WAIT_LIMIT, None, 1, 1);
+    session.handle_timeout(start + WAIT_LIMIT * 4);
+    drain(session, events);
+    assert_eq!((waits(events), session.deadline()), (1, None));
+    session.handle_disconnect(user(3));
+    session.handle_connect(&[user(5)]);
+    session.handle_timeout(start + WAIT_LIMIT * 5);
+    drain(session, events);
+    assert_eq!(waits(events), 2);
+    // Without encryption there is nothing to wait for.
+    session.handle_description(start + WAIT_LIMIT * 6, 0);
+    assert_eq!(session.deadline(), None);
+}
+
+#[test]
+fn a_transition_that_is_not_executed_is_told() {
+    let mut call = pair();
+    let (session, events) = call.ours(user(1));
+    assert_eq!((session.deadline(), waits(events)), (None, 0));
+    call.withholds = |to, message| to == user(1) && matches!(message, Message::ExecuteTransition(_));
+    call.join(user(5), member(5, false));
+    let start = call.now;
+    let (session, events) = call.ours(user(1));
+    assert!(session.deadline().is_some());
+    session.handle_timeout(start + WAIT_LIMIT);
+    drain(session, events);
+    assert_eq!(events.last(), Some(&Event::Waiting { since: start }));
+}
+
+/// So many frames of user 3 that user 1 cannot open.
+fn fail(call: &mut Call, count: u32) {
+    let now = call.now;
+    let mut forged = call.members.get_mut(&user(3)).unwrap().seal(b"forged").unwrap();
+    forged[0] ^= 1;
+    for _ in 0..count {
+        let failed = call.ours(user(1)).0.open(now, user(3), &mut forged.clone());
+        assert_eq!(failed, Err(OpenError::Unauthentic));
+    }
+}
+
+/// What user 1 sends once time has gone on a little.
+fn after_a_moment(call: &mut Call) -> Vec<Sent> {
+    call.now += Duration::from_millis(2);
+    let now = call.now;
+    let (session, events) = call.ours(user(1));
+    session.handle_timeout(now);
+    drain(session, events)
+}
+
+#[test]
+fn a_group_whose_keys_open_nothing_is_given_up() {
+    let mut call = pair();
+    fail(&mut call, MAX_FAILURES);
+    assert!(after_a_moment(&mut call).is_empty());
+    // One that opens ends the row; silence in the clear says nothing.
+    let (now, mut good) = (call.now, call.members.get_mut(&user(3)).unwrap().seal(b"good").unwrap());
+    let (session, _) = call.ours(user(1));
+    assert_eq!(session.open(now, user(3), &mut good), Ok(4));
+    fail(&mut call, MAX_FAILURES);
+    let (session, _) = call.ours(user(1));
+    assert_eq!(session.open(now, user(3), &mut [0xF8, 0xFF, 0xFE]), Ok(3));
+    assert!(after_a_moment(&mut call).is_empty());
+    fail(&mut call, 1);
+    let (now, (session, _)) = (call.now, call.ours(user(1)));
+    assert!(session.deadline().is_some_and(|deadline| deadline > now));
+    let sent = after_a_moment(&mut call);
+    assert!(matches!(sent[..], [Sent::Invalid(1), Sent::KeyPackage(_)]));
+    let reason = last_recovery(call.ours(user(1)).1);
+    assert!(reason.contains("37 frames of members in a row failed"), "{reason}");
+    call.deliver(user(1), sent);
+    call.settle();
+    call.everyone_hears_everyone();
+    // Not again within half a minute.
+    fail(&mut call, 5 * MAX_FAILURES);
+    assert!(after_a_moment(&mut call).is_empty());
+    call.now += RESET_INTERVAL;
+    fail(&mut call, 1);
+    assert!(matches!(after_a_moment(&mut call)[..], [Sent::Invalid(_), Sent::KeyPackage(_)]));
+}
+
+#[test]
+fn frames_that_need_not_open_are_no_reason_to_give_up_the_group() {
+    // A transition waits; the member left; the group changes.
+    let prepared: fn(&mut Call) = |call| {
+        let now = call.now;
+        call.ours(user(1)).0.handle_prepare_transition(now, 800, 1);
+        drain(&mut *call.ours(user(1)).0, &mut Vec::new());
+    };
+    let changing: fn(&mut Call) = |call| {
+        call.withholds = |to, message| to == user(1) && matches!(message, Message::AnnounceCommit(_));
+        call.join(user(5), member(5, false));
+    };
+    for happens in [prepared, changing] {
+        let mut call = pair();
+        happens(&mut call);
+        fail(&mut call, 2 * MAX_FAILURES);
+        assert!(after_a_moment(&mut call).is_empty());
+    }
+    let mut call = pair();
+    call.join(user(5), member(5, false));
+    let gone = call.leave(user(3));
+    call.members.insert(user(3), gone);
+    fail(&mut call, 2 * MAX_FAILURES);
+    assert!(after_a_moment(&mut call).is_empty());
+}
+
+#[test]
+fn transition_zero_is_one_as_any_other() {
+    let now = Timestamp::from_millis(1_000);
+    let mut guest = Member::ours(user(9));
+    guest.connected(user(1), true);
+    guest.take(now, &Message::ExternalSender(external_sender(SEED)));
+    let key_package = key_package(&mut guest);
+    let mut host = Member::ours(user(1));
+    let (_, mut welcome) = commit_and_welcome(Delivery::new(CHANNEL, SEED), &mut host, 9, |delivery| {
+        delivery.key_package(user(9), &key_package);
+    });
+    welcome[..2].copy_from_slice(&[0, 0]);
+    assert!(guest.take(now, &Message::Welcome(welcome)).is_empty());
+    let (session, events) = guest.session();
+    assert!(session.can_send());
+    for _ in 0..=MAX_FAILURES {
+        let mut forged = [&[1; 20][..], &[1, 12, 0xFA, 0xFA]].concat();
+        assert_eq!(session.open(now, user(1), &mut forged), Err(OpenError::Unauthentic));
+    }
+    session.handle_timeout(now + Duration::from_millis(2));
+    assert!(matches!(drain(session, events)[..], [Sent::Invalid(0), Sent::KeyPackage(_)]));
+}
+
+#[test]
+fn the_same_external_sender_changes_nothing_and_another_makes_a_new_group() {
+    let now = Timestamp::from_millis(1_000);
+    for (seed, stays) in [(SEED, true), ([8; 32], false)] {
+        let mut member = Member::ours(user(1));
+        member.connected(user(9), true);
+        member.take(now, &Message::ExternalSender(external_sender(SEED)));
+        member.described(now);
+        let addition = signed_proposal(&server_key(), 0, SERVER, &add(&key_package_of(9)));
+        let sent = member.take(now, &addition);
+        let [Sent::CommitWelcome(payload)] = &sent[..] else { panic!("no commit") };
+        assert!(member.take(now, &Message::ExternalSender(external_sender(seed))).is_empty());
+        // After a resume a commit is sent again only of the group that is.
+        let (session, events) = member.session();
+        session.handle_resumed();
+        let again = drain(session, events);
+        assert_eq!(again.iter().any(|sent| matches!(sent, Sent::CommitWelcome(_))), stays);
+        let commit = &payload[..welcome_at(payload)];
+        member.take(now, &Message::AnnounceCommit([&[0, 9], commit].concat()));
+        assert_eq!(member.session().0.epoch(), stays.then_some(1));
+    }
 }

@@ -7,6 +7,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use crate::id::UserId;
+use crate::time::Timestamp;
 
 /// What a session wants: messages for the voice server, and events.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,10 +45,18 @@ pub enum Event {
     },
     /// The group's state was given up, and a new key package sent: Discord will add us again.
     Recovering {
-        /// The transition that failed.
+        /// The transition that failed, or that led into keys under which no frame opens.
         transition: u16,
         /// Why.
         reason: MlsError,
+    },
+    /// Others are in the call, and for [`WAIT_LIMIT`](super::watch::WAIT_LIMIT) there is no key in force under which
+    /// the members of the newest epoch hear us: the voice server has not completed the group, or not executed its
+    /// transition. We wait on. Told once for each such wait. To be alone is no fault, and is not told: a group needs
+    /// two.
+    Waiting {
+        /// When the wait began.
+        since: Timestamp,
     },
     /// Something of the group was not taken; nothing was changed by it.
     Refused(MlsError),

@@ -3,6 +3,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`session`] | the group of a call: transitions, epochs, whose keys are in use |
+//! | [`watch`] | whether the group comes about, and its keys agree |
 //! | [`event`] | what a session wants sent, and tells |
 //! | `mls` | membership of the MLS group, on OpenMLS |
 //! | [`receiver`] | frames of one remote user |
@@ -24,6 +25,7 @@ pub mod ratchet;
 pub mod receiver;
 pub mod sender;
 pub mod session;
+pub mod watch;
 
 pub use event::{Event, MlsError, Output};
 pub use receiver::OpenError;

@@ -60,6 +60,8 @@ pub struct Receiver {
     /// The newest first; at most [`MAX_EPOCHS`].
     epochs: Vec<Epoch>,
     passthrough_until: Timestamp,
+    /// Whether the deadline moved because a frame of a newer generation opened.
+    advanced: bool,
     /// A frame with unencrypted ranges, reordered as the cipher takes it.
     gathered: Vec<u8>,
 }
@@ -75,7 +77,13 @@ impl Receiver {
     /// A receiver without keys, which passes nothing but silence.
     #[must_use]
     pub const fn new(backend: Backend) -> Self {
-        Self { backend, epochs: Vec::new(), passthrough_until: Timestamp::ZERO, gathered: Vec::new() }
+        Self {
+            backend,
+            epochs: Vec::new(),
+            passthrough_until: Timestamp::ZERO,
+            advanced: false,
+            gathered: Vec::new(),
+        }
     }
 
     /// Takes the secret of a new epoch. Keys of the epochs before open frames for [`EXPIRY`] more.
@@ -90,8 +98,13 @@ impl Receiver {
     }
 
     /// Lets unencrypted frames pass, until [`end_passthrough`](Self::end_passthrough).
-    pub const fn pass_through(&mut self) {
-        self.passthrough_until = Timestamp::from_nanos(u64::MAX);
+    pub fn pass_through(&mut self) {
+        self.pass_through_until(Timestamp::from_nanos(u64::MAX));
+    }
+
+    /// Lets unencrypted frames pass up to this time. Never shortens the time.
+    pub fn pass_through_until(&mut self, at: Timestamp) {
+        self.passthrough_until = self.passthrough_until.max(at);
     }
 
     /// Lets unencrypted frames pass no longer than to this time. Never lengthens the time.
@@ -118,6 +131,12 @@ impl Receiver {
         self.epochs.iter().fold(None, |at, epoch| soonest(at, soonest(epoch.until, epoch.keys.deadline())))
     }
 
+    /// Whether a frame of a newer generation has opened since this was asked last, so that there is a new
+    /// [`deadline`](Self::deadline).
+    pub(crate) const fn take_advanced(&mut self) -> bool {
+        mem::replace(&mut self.advanced, false)
+    }
+
     /// Erases the keys that have expired.
     pub fn expire(&mut self, now: Timestamp) {
         self.epochs.retain_mut(|epoch| {
@@ -132,8 +151,9 @@ impl Receiver {
     /// allocates.
     ///
     /// # Errors
-    /// If the frame gives no media; what `frame` then holds is unspecified. If no epoch's key opens it, the error is
-    /// the newest's, save that a frame that any knows is [`OpenError::Replayed`].
+    /// If the frame gives no media. If no epoch's key opens it, the error is the newest's, save that a frame that any
+    /// knows is [`OpenError::Replayed`]. After that one what `frame` holds is unspecified; after the others it is as
+    /// it was, and may be tried again under later keys.
     pub fn open(
         &mut self,
         now: Timestamp,
@@ -182,8 +202,12 @@ impl Receiver {
     ) -> Result<(), OpenError> {
         let mut newest = None;
         for epoch in &mut self.epochs {
+            let generation = epoch.keys.newest();
             match epoch.keys.open(now, nonce, clear, data, tag, scratch) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.advanced |= epoch.keys.newest() != generation;
+                    return Ok(());
+                }
                 Err(KeyError::Replayed) => return Err(OpenError::Replayed),
                 Err(error) => newest = newest.or(Some(error)),
             }
@@ -431,8 +455,31 @@ mod tests {
                 receiver.install(at(0), &A);
                 let mut forged = out.clone();
                 forged[flip.index(media.len())] ^= 1;
+                receiver.install(at(0), &B);
+                let before = forged.clone();
+                let refused = receiver.open(at(0), &mut forged, &mut Vec::new());
+                prop_assert_eq!((refused, &forged), (Err(OpenError::Unauthentic), &before));
                 prop_assert_eq!(open(&mut receiver, at(0), &forged), Err(OpenError::Unauthentic));
                 prop_assert_eq!(open(&mut receiver, at(0), &out), Ok(media.clone()));
+            }
+        }
+
+        #[test]
+        fn a_frame_that_no_key_opens_stays_as_it_was(media: Vec<u8>) {
+            for &backend in Backend::ALL {
+                let (mut receiver, mut scratch) = (Receiver::new(backend), Vec::from([1; 9]));
+                for early in [[2; SECRET], [3; SECRET]] {
+                    receiver.install(at(0), &early);
+                }
+                let mut frame = sealed(&mut Sender::new(backend, &A), &media);
+                let before = frame.clone();
+                for _ in 0..2 {
+                    let refused = receiver.open(at(0), &mut frame, &mut scratch);
+                    prop_assert_eq!((refused, &frame), (Err(OpenError::Unauthentic), &before));
+                }
+                receiver.install(at(1), &A);
+                prop_assert_eq!(receiver.open(at(1), &mut frame, &mut scratch), Ok(media.len()));
+                prop_assert_eq!(&frame[..media.len()], &media[..]);
             }
         }
 

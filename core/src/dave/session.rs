@@ -3,6 +3,12 @@
 //! Receivers get an epoch's keys as soon as it is known, the sender only when the server executes the transition
 //! (dave-protocol, Transitions): whoever switches early is heard by all.
 
+mod frames;
+mod transition;
+
+pub use frames::SealError;
+pub use transition::DOWNGRADE_LIMIT;
+
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,29 +20,20 @@ use crate::dave::code;
 use crate::dave::event::{Event, MlsError, Output};
 use crate::dave::mls::{Applied, Identity, Membership};
 use crate::dave::ratchet::{self, EXPIRY};
-use crate::dave::receiver::{self, OpenError, Receiver};
-use crate::dave::sender::{self, Sender};
+use crate::dave::receiver::{self, Receiver};
+use crate::dave::sender::Sender;
+use crate::dave::watch::Watch;
 use crate::entropy::Entropy;
 use crate::id::{ChannelId, UserId};
 use crate::rtp::aead::Backend;
 use crate::time::{Timestamp, soonest};
+use transition::Pending;
 
 /// Transitions that may be prepared and not executed. At the bound the oldest is forgotten, and is not executed.
 pub const MAX_PENDING: usize = 16;
 /// Users of whom it is remembered that they are in the call: far more than a voice channel holds. Others cannot join
 /// the group.
 pub const MAX_EXPECTED: usize = 4096;
-
-/// Why a frame was not sealed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SealError {
-    /// We are not in the group yet, and do not speak in the clear.
-    #[error("there is no key yet: the group of the call is not joined")]
-    NoKey,
-    /// The frame cannot be sealed.
-    #[error(transparent)]
-    Sender(#[from] sender::SealError),
-}
 
 /// Number of an epoch within its session, over all groups.
 type Serial = u64;
@@ -76,16 +73,13 @@ pub struct Session {
     passthrough_until: Timestamp,
     /// When keys expire.
     deadline: Option<Timestamp>,
+    /// The transition that led into the newest epoch.
+    entered: Option<u16>,
+    watch: Watch,
+    /// The latest time that was told.
+    now: Timestamp,
     scratch: Vec<u8>,
     out: VecDeque<Output>,
-}
-
-/// A transition that waits to be executed.
-#[derive(Debug)]
-struct Pending {
-    transition: u16,
-    version: u16,
-    serial: Option<Serial>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "one a call; a box would cost a look-up a frame")]
@@ -126,6 +120,9 @@ impl Session {
             departing: BTreeMap::new(),
             passthrough_until: Timestamp::ZERO,
             deadline: None,
+            entered: None,
+            watch: Watch::default(),
+            now: Timestamp::ZERO,
             scratch: Vec::new(),
             out: VecDeque::new(),
         }
@@ -187,14 +184,43 @@ impl Session {
         self.out.pop_front()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout): keys expire then.
+    /// Whether the group is about to change: proposals are not committed yet, or we wait for a welcome. A frame that no
+    /// key opens may then be one of the next epoch, which came before the message that leads there.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Timestamp> {
-        self.deadline
+    pub fn is_changing(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_changing)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): keys expire then, a wait has lasted long enough to be
+    /// told, or the group is to be given up because frames do not open.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        soonest(self.deadline, self.watch.deadline())
+    }
+
+    /// Does what is due: erases what has expired, tells of a wait, gives up a group whose keys open nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.tick(now);
+        if let Some(since) = self.watch.overdue(now) {
+            self.out.push_back(Output::Event(Event::Waiting { since }));
+        }
+        // Number 0 is a transition as any other here, the one by which a welcome commonly leads in: the client that
+        // took it for none never recovered (openclaw/openclaw#117381).
+        if let (Some(failures), Some(transition)) = (self.watch.lost(now), self.entered)
+            && self.is_settled()
+        {
+            let problem = format_args!("{failures} frames of members in a row failed");
+            self.recover(transition, MlsError::new("opening frames", problem));
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.erase(now);
     }
 
     /// Erases what has expired.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
+    fn erase(&mut self, now: Timestamp) {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return;
         }
@@ -208,6 +234,20 @@ impl Session {
         });
         receivers.values_mut().for_each(|receiver| receiver.expire(now));
         self.set_deadline();
+    }
+
+    /// Whether the group is joined, no change of it is under way, and no transition waits: then every member's frames
+    /// should open.
+    fn is_settled(&self) -> bool {
+        self.pending.is_empty() && !self.is_changing() && self.serial.is_some()
+    }
+
+    /// Looks whether a key of ours is waited for: there is to be encryption, somebody else is in the call, and we do
+    /// not send under the newest epoch's key.
+    fn watch_for_key(&mut self) {
+        let sends = matches!(&self.sending, Sending::Sealed(serial, _) if Some(*serial) == self.serial);
+        let is_alone = self.expected.iter().all(|user| *user == self.user);
+        self.watch.waits(self.now, self.group_version > 0 && !sends && !is_alone);
     }
 
     fn set_deadline(&mut self) {
@@ -225,6 +265,7 @@ impl Session {
 
     /// Op 4, Session Description: the version of the call.
     pub fn handle_description(&mut self, now: Timestamp, version: u16) {
+        self.tick(now);
         self.pending.clear();
         self.prepared.clear();
         self.version = version;
@@ -232,16 +273,20 @@ impl Session {
             self.group_version = 0;
             self.membership = None;
             self.sending = Sending::Clear;
-            self.pass_through();
+            self.pass_through_until(FOREVER);
         } else {
             self.sending = Sending::Nothing;
             self.end_passthrough(now);
             self.begin_group(version);
         }
+        self.watch_for_key();
     }
 
-    /// Op 9, Resumed. What we sent last may have been lost with the connection: it is sent again. A voice server that
-    /// had it sees the same once more.
+    /// Op 9, Resumed. What we sent last may have been lost with the connection: it is sent again (ops 26, 28 and 23).
+    /// That is a choice: only the server's messages are numbered, so nobody can tell what it has of ours. Lost, each of
+    /// them would leave us outside the group, or hold up everybody's transition. Twice, each says what was said: the
+    /// same key package, a commit of an epoch that has its winner or the very same commit, a member that is ready
+    /// already.
     pub fn handle_resumed(&mut self) {
         let Some(membership) = &self.membership else { return };
         if let Some(key_package) = self.key_package.clone().filter(|_| !membership.is_established()) {
@@ -260,15 +305,21 @@ impl Session {
     pub fn handle_connect(&mut self, users: &[UserId]) {
         let room = MAX_EXPECTED.saturating_sub(self.expected.len());
         self.expected.extend(users.iter().take(room));
+        self.watch_for_key();
     }
 
     /// Op 13, Client Disconnect: this user is not.
     pub fn handle_disconnect(&mut self, user: UserId) {
         self.expected.remove(&user);
+        self.watch_for_key();
     }
 
-    /// Op 25, MLS External Sender, of which a group is made once the version is known.
+    /// Op 25, MLS External Sender, of which a group is made once the version is known. One that is known already changes
+    /// nothing.
     pub fn handle_external_sender(&mut self, sender: Bytes) {
+        if self.external_sender.as_ref() == Some(&sender) {
+            return;
+        }
         if self.membership.as_ref().is_some_and(Membership::is_established) {
             let error = MlsError::new("taking the external sender", "the group is joined already");
             self.out.push_back(Output::Event(Event::Refused(error)));
@@ -295,6 +346,7 @@ impl Session {
 
     /// Op 29, MLS Announce Commit Transition.
     pub fn handle_commit(&mut self, now: Timestamp, payload: &[u8]) {
+        self.tick(now);
         let Some((transition, commit)) = self.split_transition(payload) else { return };
         let Some(membership) = &mut self.membership else { return };
         match membership.handle_commit(commit) {
@@ -306,6 +358,7 @@ impl Session {
 
     /// Op 30, MLS Welcome.
     pub fn handle_welcome(&mut self, now: Timestamp, payload: &[u8]) {
+        self.tick(now);
         let Some((transition, welcome)) = self.split_transition(payload) else { return };
         let Some(membership) = &mut self.membership else { return };
         if membership.is_established() {
@@ -332,26 +385,6 @@ impl Session {
         split
     }
 
-    /// Op 21, DAVE Prepare Transition.
-    pub fn handle_prepare_transition(&mut self, now: Timestamp, transition: u16, version: u16) {
-        if version > VERSION {
-            self.refuse_version(version);
-            return;
-        }
-        if version == 0 {
-            self.pass_through();
-        }
-        self.prepare(now, transition, version);
-    }
-
-    /// Op 22, DAVE Execute Transition. One that was not prepared changes nothing.
-    pub fn handle_execute_transition(&mut self, now: Timestamp, transition: u16) {
-        let place = self.pending.iter().position(|pending| pending.transition == transition);
-        if let Some(pending) = place.and_then(|place| self.pending.remove(place)) {
-            self.execute(now, &pending);
-        }
-    }
-
     /// Op 24, DAVE Prepare Epoch: epoch 1 is a new group, later ones change the version of the one that is. The
     /// transition is there in some servers' messages.
     pub fn handle_prepare_epoch(
@@ -361,12 +394,16 @@ impl Session {
         version: u16,
         epoch: u64,
     ) {
+        self.tick(now);
         if version == 0 || version > VERSION {
             self.refuse_version(version);
         } else if epoch == 1 {
             // What was prepared belongs to a group that is no more.
             self.pending.clear();
             self.prepared.clear();
+            if self.version > 0 {
+                self.end_passthrough(now + EXPIRY);
+            }
             self.begin_group(version);
         } else {
             self.group_version = version;
@@ -376,15 +413,11 @@ impl Session {
         }
     }
 
-    fn refuse_version(&mut self, version: u16) {
-        let error = MlsError::new("changing the version", format_args!("there is no version {version}"));
-        self.out.push_back(Output::Event(Event::Refused(error)));
-    }
-
     /// Gives up the group, if there is one, and asks to be added to the next. What is in force stays so.
     fn begin_group(&mut self, version: u16) {
         self.group_version = version;
         self.serial = None;
+        self.watch_for_key();
         let identity = self.identity.clone();
         let membership = Membership::new(self.user, self.channel, identity, &mut self.entropy);
         let key_package = membership.key_package();
@@ -420,6 +453,7 @@ impl Session {
             self.recover(transition, reason);
             return;
         }
+        self.entered = Some(transition);
         self.prepare(now, transition, self.group_version);
     }
 
@@ -437,10 +471,7 @@ impl Session {
             self.departing.remove(&user);
             let receiver = self.receivers.entry(user).or_insert_with(|| {
                 let mut receiver = Receiver::new(receiver::AUDIO);
-                if now < self.passthrough_until {
-                    receiver.pass_through();
-                    receiver.end_passthrough(self.passthrough_until);
-                }
+                receiver.pass_through_until(self.passthrough_until);
                 receiver
             });
             receiver.install(now, &base);
@@ -452,104 +483,9 @@ impl Session {
             self.prepared.pop_front();
         }
         self.prepared.push_back((self.serials, own));
+        self.watch.rekeyed();
+        self.watch_for_key();
         self.out.push_back(Output::Event(Event::Epoch { epoch, members }));
         Ok(())
-    }
-
-    /// A transition is ready on our side. Number 0 needs nobody else.
-    fn prepare(&mut self, now: Timestamp, transition: u16, version: u16) {
-        let pending = Pending { transition, version, serial: self.serial };
-        if transition == 0 {
-            self.execute(now, &pending);
-            return;
-        }
-        self.pending.retain(|pending| pending.transition != transition);
-        if self.pending.len() >= MAX_PENDING {
-            self.pending.pop_front();
-        }
-        self.pending.push_back(pending);
-        self.out.push_back(Output::TransitionReady(transition));
-    }
-
-    fn execute(&mut self, now: Timestamp, pending: &Pending) {
-        let &Pending { transition, version, serial } = pending;
-        if version == 0 {
-            self.group_version = 0;
-            self.membership = None;
-            self.serial = None;
-            self.prepared.clear();
-            self.sending = Sending::Clear;
-            self.pass_through();
-        } else {
-            if self.version == 0 {
-                self.end_passthrough(now + EXPIRY);
-            }
-            self.send_under(serial);
-        }
-        self.version = version;
-        self.out.push_back(Output::Event(Event::Executed { transition, version }));
-    }
-
-    /// From here on this epoch's keys seal. A sender that seals already goes on: no nonce may come twice.
-    fn send_under(&mut self, serial: Option<Serial>) {
-        if let (Sending::Sealed(current, _), Some(serial)) = (&self.sending, serial)
-            && *current >= serial
-        {
-            return;
-        }
-        self.sending = Sending::Nothing;
-        while let Some((prepared, sender)) = self.prepared.pop_front() {
-            if Some(prepared) == serial {
-                self.sending = Sending::Sealed(prepared, sender);
-                break;
-            }
-            if serial.is_none_or(|serial| prepared > serial) {
-                self.prepared.push_front((prepared, sender));
-                break;
-            }
-        }
-    }
-
-    fn pass_through(&mut self) {
-        self.passthrough_until = FOREVER;
-        self.receivers.values_mut().for_each(Receiver::pass_through);
-    }
-
-    fn end_passthrough(&mut self, at: Timestamp) {
-        self.passthrough_until = self.passthrough_until.min(at);
-        self.receivers.values_mut().for_each(|receiver| receiver.end_passthrough(at));
-    }
-
-    /// Decrypts a frame of this user where it lies, and answers with the length of the media at its front.
-    ///
-    /// # Errors
-    /// If the frame gives no media; what it then holds is unspecified, save after [`OpenError::NoKey`], which leaves
-    /// it as it was: it may be opened later.
-    pub fn open(&mut self, now: Timestamp, user: UserId, frame: &mut [u8]) -> Result<usize, OpenError> {
-        self.handle_timeout(now);
-        match self.receivers.get_mut(&user) {
-            Some(receiver) => receiver.open(now, frame, &mut self.scratch),
-            None => {
-                let mut stranger = Receiver::new(receiver::AUDIO);
-                stranger.pass_through();
-                stranger.end_passthrough(self.passthrough_until);
-                stranger.open(now, frame, &mut self.scratch)
-            }
-        }
-    }
-
-    /// Encrypts a frame and appends it to `out`; appends it as it is if encryption is off.
-    ///
-    /// # Errors
-    /// If there is no key; nothing is appended.
-    pub fn seal(&mut self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
-        match &mut self.sending {
-            Sending::Nothing => Err(SealError::NoKey),
-            Sending::Clear => {
-                out.extend_from_slice(frame);
-                Ok(())
-            }
-            Sending::Sealed(_, sender) => Ok(sender.seal(frame, &[], out)?),
-        }
     }
 }

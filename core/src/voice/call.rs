@@ -531,8 +531,9 @@ impl Call {
         }
     }
 
-    /// Closes the UDP socket, if there is one.
+    /// Closes the UDP socket, if there is one. The voice session is over, and its encryption with it.
     fn drop_media(&mut self) {
+        self.encryption = None;
         if let Some(socket) = self.forget_media() {
             self.out.push(Output::Close(socket, None));
         }

@@ -40,6 +40,8 @@ pub(crate) enum Opened {
     Media(usize),
     /// There is no key yet; the frame is as it was.
     NoKey,
+    /// No key opens it, but the group is about to change, and the next key may; the frame is as it was.
+    Early,
     /// It is not encrypted, and must be.
     Unencrypted,
     /// It was opened before.

@@ -30,6 +30,11 @@ const MAX_STREAMS: usize = 1024;
 /// the oldest goes.
 const MAX_PENDING: usize = 4096;
 const MAX_PENDING_BYTES: usize = 1024 * 1024;
+/// How long a packet is kept until its user and the user's key are known: as long as a group is given to come about.
+const KEY_LIMIT: Duration = Duration::from_secs(10);
+/// How long a packet that no key opens is kept while the group changes. UDP outruns the WebSocket by less, and whatever
+/// the next key does not open is a forgery and to be counted soon.
+const EARLY_LIMIT: Duration = Duration::from_secs(2);
 
 /// How many packets in a row may be lost: a greater jump of the sequence number is a sender that started anew (RFC 3550,
 /// section A.1, MAX_DROPOUT).
@@ -58,6 +63,15 @@ struct Pending {
     extensions: Extensions,
     /// Opus, or what the end-to-end encryption made of it.
     frame: Vec<u8>,
+    /// Whether it may be under the next epoch's key, rather than of a user unknown or without a key.
+    is_early: bool,
+}
+
+impl Pending {
+    /// When it is given up.
+    fn until(&self) -> Timestamp {
+        self.at + if self.is_early { EARLY_LIMIT } else { KEY_LIMIT }
+    }
 }
 
 /// What a datagram turned out to be.
@@ -83,6 +97,8 @@ pub(crate) struct Media {
     streams: BTreeMap<u32, Stream>,
     pending: VecDeque<Pending>,
     pending_bytes: usize,
+    /// No kept packet is given up before; `None` if none is kept.
+    pending_until: Option<Timestamp>,
     /// Tallies of speakers whose SSRC is gone.
     departed: BTreeMap<UserId, Tally>,
     dropped: Dropped,
@@ -103,6 +119,7 @@ impl Media {
             streams: BTreeMap::new(),
             pending: VecDeque::new(),
             pending_bytes: 0,
+            pending_until: None,
             departed: BTreeMap::new(),
             dropped: Dropped::default(),
             rtcp: 0,
@@ -158,11 +175,15 @@ impl Media {
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        soonest(self.keepalive, self.discovery.as_ref().map(Discovery::deadline))
+        let deadline = soonest(self.keepalive, self.discovery.as_ref().map(Discovery::deadline));
+        soonest(deadline, self.pending_until)
     }
 
-    /// The datagram that is due.
+    /// The datagram that is due. What was kept too long is given up, whether or not anything comes.
     pub(crate) fn due(&mut self, now: Timestamp) -> Due {
+        if self.pending_until.is_some_and(|until| until <= now) {
+            self.give_up_expired(now);
+        }
         if let Some(discovery) = &mut self.discovery {
             let due = discovery.due(now);
             self.discovery_requests = discovery.sent();
@@ -284,9 +305,18 @@ impl Media {
                 let opus = opus.start..opus.start + length;
                 return Received::Audio(Audio { user, ssrc, sequence, timestamp, marker, extensions, opus });
             }
-            (Opened::NoKey, _) => {
-                let frame = frame.to_vec();
-                self.keep(Pending { at: now, ssrc, sequence, timestamp, marker, extensions, frame });
+            (Opened::NoKey | Opened::Early, _) => {
+                let (frame, is_early) = (frame.to_vec(), opened == Opened::Early);
+                self.keep(Pending {
+                    at: now,
+                    ssrc,
+                    sequence,
+                    timestamp,
+                    marker,
+                    extensions,
+                    frame,
+                    is_early,
+                });
             }
             (refused, _) => {
                 tally.unopened += 1;
@@ -342,11 +372,40 @@ impl Media {
 
     fn keep(&mut self, packet: Pending) {
         self.pending_bytes += packet.frame.len();
+        self.pending_until = soonest(self.pending_until, Some(packet.until()));
         self.pending.push_back(packet);
         while self.pending.len() > MAX_PENDING || self.pending_bytes > MAX_PENDING_BYTES {
             let Some(oldest) = self.pending.pop_front() else { break };
-            self.pending_bytes -= oldest.frame.len();
+            self.give_up(&oldest);
+        }
+    }
+
+    fn give_up_expired(&mut self, now: Timestamp) {
+        self.pending_until = None;
+        for packet in core::mem::take(&mut self.pending) {
+            if packet.until() <= now {
+                self.give_up(&packet);
+            } else {
+                self.keep_on(packet);
+            }
+        }
+    }
+
+    fn keep_on(&mut self, packet: Pending) {
+        self.pending_until = soonest(self.pending_until, Some(packet.until()));
+        self.pending.push_back(packet);
+    }
+
+    /// Counts a packet that was kept, and is no more.
+    fn give_up(&mut self, packet: &Pending) {
+        self.pending_bytes -= packet.frame.len();
+        if packet.is_early {
+            self.dropped.undecryptable += 1;
+        } else {
             self.dropped.unmapped += 1;
+        }
+        if let Some(stream) = self.streams.get_mut(&packet.ssrc).filter(|stream| stream.user.is_some()) {
+            stream.tally.unopened += 1;
         }
     }
 
@@ -374,28 +433,30 @@ impl Media {
     }
 
     /// Gives back the kept packets that open by now, in the order they came. Those whose user or key is not known yet
-    /// are kept on.
+    /// are kept on, and given up at the [deadline](Self::deadline).
     pub(crate) fn open_kept(
         &mut self,
         now: Timestamp,
         mut open: impl FnMut(UserId, &mut [u8]) -> Opened,
     ) -> Vec<Packet> {
         let mut packets = Vec::new();
+        self.pending_until = None;
         for mut pending in core::mem::take(&mut self.pending) {
             let stream = self.streams.get_mut(&pending.ssrc);
             let Some((user, stream)) = stream.and_then(|stream| Some((stream.user?, stream))) else {
-                self.pending.push_back(pending);
+                self.keep_on(pending);
                 continue;
             };
             let empty = pending.frame.is_empty();
             let opened = if empty { Opened::Media(0) } else { open(user, &mut pending.frame) };
-            if opened == Opened::NoKey {
-                self.pending.push_back(pending);
+            if let Opened::NoKey | Opened::Early = opened {
+                pending.is_early = opened == Opened::Early;
+                self.keep_on(pending);
                 continue;
             }
             self.pending_bytes -= pending.frame.len();
             if let Opened::Media(length) = opened {
-                let Pending { at, ssrc, sequence, timestamp, marker, extensions, mut frame } = pending;
+                let Pending { at, ssrc, sequence, timestamp, marker, extensions, mut frame, .. } = pending;
                 frame.truncate(length);
                 packets.push(Packet {
                     user,
@@ -458,7 +519,7 @@ impl Media {
 /// Counts a frame that was not opened.
 const fn count(dropped: &mut Dropped, refused: Opened) {
     match refused {
-        Opened::Media(_) | Opened::NoKey => {}
+        Opened::Media(_) | Opened::NoKey | Opened::Early => {}
         Opened::Unencrypted => dropped.unencrypted += 1,
         Opened::Replayed => dropped.replayed += 1,
         Opened::Undecryptable => dropped.undecryptable += 1,
@@ -541,6 +602,59 @@ mod tests {
         media.handle_datagram(now, &mut packet(&mut sealer, 4, b"opus"), locked);
         media.unmap(USER);
         assert_eq!((media.pending.len(), media.pending_bytes, media.dropped.unmapped), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_frame_that_outruns_its_key_waits_two_seconds() {
+        let (mut media, mut sealer) = media();
+        let at = Timestamp::from_millis;
+        media.map(at(0), SSRC, USER, clear);
+        let early = |_: UserId, _: &mut [u8]| Opened::Early;
+        for (sequence, millis) in [(1, 100), (2, 150), (3, 900)] {
+            let mut data = packet(&mut sealer, sequence, b"opus and trailer");
+            assert_eq!(media.handle_datagram(at(millis), &mut data, early), Received::Nothing);
+        }
+        assert_eq!(media.open_kept(at(200), early), []);
+        assert_eq!((media.dropped.undecryptable, media.deadline()), (0, Some(at(2_100))));
+        // By itself, with nothing that comes.
+        assert!(matches!(media.due(at(2_149)), Due::Wait));
+        assert_eq!((media.dropped.undecryptable, media.deadline()), (1, Some(at(2_150))));
+        assert!(matches!(media.due(at(2_150)), Due::Wait));
+        assert_eq!((media.dropped.undecryptable, media.deadline()), (2, Some(at(2_900))));
+        let opened = media.open_kept(at(2_200), |_, frame| {
+            assert_eq!(frame, b"opus and trailer");
+            Opened::Media(4)
+        });
+        assert_eq!(opened.iter().map(|packet| packet.sequence).collect::<Vec<_>>(), [3]);
+        assert_eq!((media.pending_bytes, media.deadline()), (0, Some(Timestamp::ZERO + KEEPALIVE)));
+        let tally = media.tallies()[&USER];
+        assert_eq!((tally.received, tally.unopened, media.dropped.unmapped), (3, 2, 0));
+    }
+
+    #[test]
+    fn nothing_waits_for_its_user_or_key_longer_than_ten_seconds() {
+        let (mut media, mut sealer) = media();
+        let at = Timestamp::from_millis;
+        let locked = |_: UserId, _: &mut [u8]| Opened::NoKey;
+        let take = |media: &mut Media, millis, data: &mut Vec<u8>| {
+            assert_eq!(media.handle_datagram(at(millis), data, locked), Received::Nothing);
+        };
+        take(&mut media, 1_000, &mut packet(&mut sealer, 1, b"of nobody yet"));
+        media.map(at(2_000), SSRC, USER, locked);
+        take(&mut media, 3_000, &mut packet(&mut sealer, 2, b"without a key"));
+        // The keepalives meanwhile.
+        for millis in [5_000, 10_000] {
+            assert_eq!(media.deadline(), Some(at(millis)));
+            assert!(matches!(media.due(at(millis)), Due::Send(_)));
+        }
+        for (millis, unmapped) in [(10_999, 0), (11_000, 1), (12_999, 1), (13_000, 2)] {
+            assert!(media.deadline() <= Some(at(13_000)));
+            assert!(matches!(media.due(at(millis)), Due::Wait));
+            assert_eq!(media.dropped.unmapped, unmapped, "{millis}");
+        }
+        assert_eq!((media.pending.len(), media.pending_bytes), (0, 0));
+        assert_eq!((media.tallies()[&USER].unopened, media.dropped.undecryptable), (2, 0));
+        assert_eq!(media.deadline(), Some(at(15_000)));
     }
 
     #[test]

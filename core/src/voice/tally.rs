@@ -71,13 +71,15 @@ pub struct Dropped {
     pub early: u64,
     /// Discovery answers that were not the one awaited.
     pub discovery: u64,
-    /// Given up before their user or the user's key became known, or of one SSRC too many.
+    /// Given up before their user or the user's key became known, as their place was needed or ten seconds had passed; or
+    /// of one SSRC too many.
     pub unmapped: u64,
     /// Not encrypted end to end, though the call is.
     pub unencrypted: u64,
     /// Encrypted end to end, and opened before.
     pub replayed: u64,
-    /// Encrypted end to end under a key that we never had or have no more, forged, or damaged.
+    /// Encrypted end to end under a key that we never had or have no more, forged, or damaged. While the group changes
+    /// such a frame waits for the next key, and is counted after two seconds.
     pub undecryptable: u64,
 }
 

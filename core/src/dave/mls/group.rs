@@ -117,13 +117,20 @@ impl Membership {
         bundle.key_package().tls_serialize_detached().map_err(MlsError::while_(DOING))
     }
 
-    /// Makes the local group, for which the external sender must be known (op 25's payload).
+    /// Makes the local group, for which the external sender must be known (op 25's payload). It takes the place of an
+    /// earlier one.
     pub(crate) fn create(&mut self, external_sender: &[u8]) -> Result<(), MlsError> {
         const DOING: &str = "creating the local group";
         let sender = read::<ExternalSender>(external_sender)
             .map_err(MlsError::while_("reading the external sender"))?;
         let extensions: Extensions<GroupContext> =
             Extensions::single(Extension::ExternalSenders(vec![sender])).map_err(MlsError::while_(DOING))?;
+        // OpenMLS makes no second group of one id, and what was proposed and committed to goes with the first.
+        if let State::Local(mut before) = core::mem::replace(&mut self.state, State::None) {
+            before.delete(self.provider.storage()).map_err(MlsError::while_(DOING))?;
+        }
+        self.commit = None;
+        self.proposed = false;
         let group = MlsGroup::builder()
             .with_group_id(self.group_id())
             .ciphersuite(CIPHERSUITE)
@@ -137,6 +144,14 @@ impl Membership {
             .map_err(MlsError::while_(DOING))?;
         self.state = State::Local(group);
         Ok(())
+    }
+
+    /// Whether a next epoch is under way: there are proposals that no commit has taken up, or a welcome is awaited.
+    pub(crate) fn is_changing(&self) -> bool {
+        match &self.state {
+            State::Established(group) => group.has_pending_proposals(),
+            State::None | State::Local(_) => true,
+        }
     }
 
     /// Takes the payload of op 27. Every proposal that is allowed is kept for the commit that will name it; one that

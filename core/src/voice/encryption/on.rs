@@ -117,7 +117,7 @@ impl Encryption {
                             self.wishes.push_back(Wish::StartAnew);
                         }
                     }
-                    dave::Event::Refused(_) => {}
+                    dave::Event::Refused(_) | dave::Event::Waiting { .. } => {}
                 }
                 Wish::Tell(Box::new(Event::Dave(event)))
             }
@@ -140,6 +140,11 @@ impl Encryption {
             Err(OpenError::NoKey) => Opened::NoKey,
             Err(OpenError::NotEncrypted) => Opened::Unencrypted,
             Err(OpenError::Replayed) => Opened::Replayed,
+            Err(OpenError::TooFarAhead | OpenError::Expired | OpenError::Unauthentic)
+                if self.session.is_changing() =>
+            {
+                Opened::Early
+            }
             Err(
                 OpenError::Malformed | OpenError::TooFarAhead | OpenError::Expired | OpenError::Unauthentic,
             ) => Opened::Undecryptable,

@@ -124,6 +124,35 @@ fn commit_of(bob: &mut Membership, cheat: Cheat) -> Vec<u8> {
 }
 
 #[test]
+fn a_new_local_group_forgets_what_was_committed() {
+    let mut alice = member(ALICE);
+    alice.create(&external_sender()).unwrap();
+    assert!(alice.handle_proposals(&proposals(0, &add(BOB)).0, |_| true).unwrap().commit_welcome.is_some());
+    let commit = alice.commit.clone().unwrap();
+    alice.create(&external_sender()).unwrap();
+    assert_eq!((alice.has_commit(), alice.proposed), (false, false));
+    assert_eq!(alice.handle_commit(&commit), Ok(Applied::Ignored));
+}
+
+#[test]
+fn a_group_changes_from_the_proposal_to_the_commit() {
+    let alone = member(ALICE);
+    assert!(alone.is_changing(), "a welcome is awaited");
+    let (mut alice, mut bob) = pair();
+    assert_eq!((alice.is_changing(), bob.is_changing()), (false, false));
+    let (addition, revocation) = proposals(1, &add(UserId(3)));
+    for member in [&mut alice, &mut bob] {
+        member.handle_proposals(&addition, |_| true).unwrap();
+        assert!(member.is_changing());
+    }
+    let commit = alice.commit.clone().unwrap();
+    bob.handle_proposals(&revocation, |_| true).unwrap();
+    assert!(!bob.is_changing());
+    assert_eq!(alice.handle_commit(&commit), Ok(Applied::NextEpoch));
+    assert!(!alice.is_changing());
+}
+
+#[test]
 fn no_more_proposals_are_kept_than_an_epoch_needs() {
     let mut alice = member(ALICE);
     alice.create(&external_sender()).unwrap();
