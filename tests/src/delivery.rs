@@ -586,4 +586,20 @@ mod tests {
         }
         assert_eq!(delivery.unready().count(), 0);
     }
+
+    #[test]
+    fn readiness_may_be_said_twice() {
+        let mut delivery = Delivery::new(ChannelId(1), [7; 32]);
+        delivery.connect(USER);
+        delivery.connect(OTHER);
+        let transition = delivery.prepare_version(0);
+        for _ in 0..2 {
+            delivery.ready(USER, transition);
+        }
+        assert_eq!((delivery.rejected(), delivery.unready().count()), (&[][..], 1));
+        delivery.ready(UserId(10), transition);
+        assert_eq!(delivery.rejected().len(), 1);
+        delivery.ready(OTHER, transition);
+        assert_eq!(delivery.unready().count(), 0);
+    }
 }
