@@ -16,6 +16,8 @@ use super::{SourceError, samples, time};
 const MAX_PACKET: usize = 4000;
 /// How near in bytes a search by halves comes before it reads on: about as long as the longest page.
 const NEAR: u64 = 64 * 1024;
+/// No packet begins behind this, in samples: room to add up lengths.
+const LAST: u64 = u64::MAX >> 2;
 /// A granule position that says that no packet ends on the page (RFC 3533, section 6).
 const NO_GRANULE: u64 = u64::MAX;
 /// Where the length of a file is looked for: pages of at most 65,307 bytes, and a few of them.
@@ -84,8 +86,10 @@ pub struct OggOpus<R: Read + Seek> {
     size: u64,
     serial: u32,
     head: Head,
-    /// The granule position at which the first packet begins: not 0 where a stream was cut (RFC 7845, section 4.5).
+    /// The granule position at which the stream's first packet begins: not 0 where it was cut (RFC 7845, section 4.5).
     base: u64,
+    /// That of the first stream.
+    first_base: u64,
     /// Samples until the end of the file, pre-skip not included, if it has one stream.
     length: Option<u64>,
     /// Where the next packet begins, from the beginning of its stream.
@@ -97,6 +101,7 @@ pub struct OggOpus<R: Read + Seek> {
     /// What is left of the page that is read: whether its end is cut off shows in its last packet.
     page: VecDeque<Packet>,
     headers: Headers,
+    /// A stream has begun behind another, and no packet of it was given yet.
     chained: bool,
     damaged: u64,
 }
@@ -133,6 +138,7 @@ impl<R: Read + Seek> OggOpus<R> {
             serial: 0,
             head: Head { channels: 2, pre_skip: 0, gain: 0 },
             base: 0,
+            first_base: 0,
             length: None,
             at: 0,
             before: 0,
@@ -169,13 +175,14 @@ impl<R: Read + Seek> OggOpus<R> {
     /// Where the next packet begins, for a listener.
     #[must_use]
     pub fn position(&self) -> Duration {
-        time(self.before + self.at.saturating_sub(self.head.pre_skip.into()))
+        time(self.before.saturating_add(self.heard()))
     }
 
     /// Samples at 48 kHz from the beginning of the next packet to what is heard at this time; 0 if that lies behind.
     #[must_use]
     pub fn until(&self, at: Duration) -> u64 {
-        samples(at).saturating_add(self.head.pre_skip.into()).saturating_sub(self.before + self.at)
+        let here = self.before.saturating_add(self.at);
+        samples(at).saturating_add(self.head.pre_skip.into()).saturating_sub(here)
     }
 
     /// The next packet that has something to be played; `None` at the end.
@@ -186,7 +193,21 @@ impl<R: Read + Seek> OggOpus<R> {
         loop {
             match self.next_block()? {
                 Some(block) if block.played == 0 || block.start + block.samples <= self.skip => {}
-                block => return Ok(block),
+                block => return Ok(self.given(block)),
+            }
+        }
+    }
+
+    /// The next packet for a decoder: those that lie wholly within the pre-skip are decoded too, and what comes of
+    /// them is not played (RFC 7845, section 4.2). `None` at the end.
+    ///
+    /// # Errors
+    /// As [`OggOpus::read`].
+    pub fn read_to_decode(&mut self) -> Result<Option<Block>, SourceError> {
+        loop {
+            match self.next_block()? {
+                Some(block) if block.played == 0 => {}
+                block => return Ok(self.given(block)),
             }
         }
     }
@@ -207,7 +228,7 @@ impl<R: Read + Seek> OggOpus<R> {
             let goal = target.saturating_sub(self.before).saturating_add(self.head.pre_skip.into());
             self.skip = goal.saturating_sub(pre_roll);
             let next = self.played();
-            if self.at + next > self.skip {
+            if self.at.saturating_add(next) > self.skip {
                 break;
             }
             self.next_block()?;
@@ -223,19 +244,31 @@ impl<R: Read + Seek> OggOpus<R> {
         let played = self.played();
         let Some(packet) = self.page.pop_front() else { return Ok(None) };
         let (first, samples) = (self.at, samples_of(&packet));
-        self.at = first + samples;
+        self.at = place(first + samples);
         if packet.last_in_page() && packet.absgp_page() != NO_GRANULE {
             let end = packet.absgp_page().saturating_sub(self.base);
             // Pages that were lost are time that has passed.
-            self.at = if packet.last_in_stream() { first + played } else { end.max(self.at) };
+            self.at = if packet.last_in_stream() { first + played } else { place(end.max(self.at)) };
         }
         if packet.last_in_stream() {
             self.headers = Headers::Ended;
-            self.before += self.at.saturating_sub(self.head.pre_skip.into());
+            self.before = self.before.saturating_add(self.heard());
             self.at = self.head.pre_skip.into();
         }
-        let chained = std::mem::take(&mut self.chained);
-        Ok(Some(Block { opus: packet.data.into(), start: first, samples, played, chained }))
+        Ok(Some(Block { opus: packet.data.into(), start: first, samples, played, chained: self.chained }))
+    }
+
+    /// A packet leaves: those that follow are no longer the first of their stream.
+    const fn given(&mut self, block: Option<Block>) -> Option<Block> {
+        if block.is_some() {
+            self.chained = false;
+        }
+        block
+    }
+
+    /// Samples of this stream before the next packet, without its pre-skip.
+    fn heard(&self) -> u64 {
+        self.at.saturating_sub(self.head.pre_skip.into())
     }
 
     /// How many samples of the next packet are to be played: the end of the last page may be cut off (RFC 7845,
@@ -287,7 +320,7 @@ impl<R: Read + Seek> OggOpus<R> {
         let head = Head::parse(&packet.data)?;
         if self.headers == Headers::Done {
             // The one before has broken off.
-            self.before += self.at.saturating_sub(self.head.pre_skip.into());
+            self.before = self.before.saturating_add(self.heard());
         }
         debug!(serial = packet.stream_serial(), "another stream begins");
         self.head = head;
@@ -339,6 +372,7 @@ impl<R: Read + Seek> OggOpus<R> {
             if packet.last_in_page() && packet.absgp_page() != NO_GRANULE {
                 // The only page may be cut at its end, which says nothing of the beginning.
                 self.base = if packet.last_in_stream() { 0 } else { packet.absgp_page().saturating_sub(sum) };
+                self.first_base = self.base;
                 break;
             }
         }
@@ -368,12 +402,10 @@ impl<R: Read + Seek> OggOpus<R> {
 
     /// Back to the beginning.
     fn rewind(&mut self) -> Result<(), SourceError> {
-        let base = self.base;
         self.reader.seek_bytes(SeekFrom::Start(0)).map_err(|error| unreadable(&error))?;
         self.page.clear();
-        let serial = self.serial;
         self.read_first_head()?;
-        self.base = if serial == self.serial { base } else { 0 };
+        self.base = self.first_base;
         self.at = 0;
         self.before = 0;
         self.skip = self.head.pre_skip.into();
@@ -397,7 +429,7 @@ impl<R: Read + Seek> OggOpus<R> {
         }
         self.page.clear();
         if let Some(at) = self.end_of_page_after(low)? {
-            self.at = at;
+            self.at = place(at);
             self.headers = Headers::Done;
         }
         Ok(())
@@ -445,6 +477,11 @@ impl<R: Read + Seek> OggOpus<R> {
         }
         self.damaged += 1;
     }
+}
+
+/// Where a packet begins that a file puts there: what lies beyond some 3 million years is no place.
+fn place(at: u64) -> u64 {
+    at.min(LAST)
 }
 
 /// How long a packet lasts; 0 if it is none that can be played.

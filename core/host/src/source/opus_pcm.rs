@@ -64,7 +64,7 @@ impl<R: Read + Seek> OpusPcm<R> {
 
 impl<R: Read + Seek + Send> Pcm for OpusPcm<R> {
     fn read(&mut self, to: &mut Vec<f32>) -> Result<bool, SourceError> {
-        let Some(block) = self.ogg.read()? else { return Ok(false) };
+        let Some(block) = self.ogg.read_to_decode()? else { return Ok(false) };
         self.decode(&block, to)?;
         Ok(true)
     }

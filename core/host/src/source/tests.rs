@@ -16,7 +16,7 @@ use sanscord::play::{Origin, Source};
 use sanscord::record::ogg::PageWriter;
 
 use super::channel::{FrameError, frames};
-use super::ogg::OggOpus;
+use super::ogg::{Block, OggOpus};
 use super::threads::Sources;
 
 type Ogg = OggOpus<Cursor<Vec<u8>>>;
@@ -134,6 +134,65 @@ fn streams_that_follow_each_other_are_one() {
         ogg.seek(millis(at), Duration::ZERO).unwrap();
         assert_eq!(number(&ogg.read().unwrap().unwrap().opus), expected, "at {at} ms");
     }
+}
+
+#[test]
+fn a_stream_begins_with_the_first_packet_that_is_given_of_it() {
+    // The second lasts 50 packets, of which 4 lie within its pre-skip.
+    let file = [stream(1, 0..3, 0, 0), stream(2, 100..150, 3840, 0), stream(3, 200..203, 0, 0)].concat();
+    let chained = |next: fn(&mut Ogg) -> Option<Block>| {
+        let mut ogg = open(&file);
+        let blocks = std::iter::from_fn(|| next(&mut ogg));
+        let chained = blocks.filter(|block| block.chained);
+        chained.map(|block| number(&block.opus)).collect::<Vec<_>>()
+    };
+    assert_eq!(chained(|ogg| ogg.read().unwrap()), [104, 200]);
+    assert_eq!(chained(|ogg| ogg.read_to_decode().unwrap()), [100, 200]);
+}
+
+#[test]
+fn places_that_no_file_has_are_none() {
+    let page = |writer: &mut ogg::PacketWriter<'_, &mut Cursor<Vec<u8>>>, number, end, granule| {
+        writer.write_packet(packet(number), 5, end, granule).unwrap();
+    };
+    use ogg::PacketWriteEndInfo::{EndPage, EndStream};
+    let mut file = Cursor::new(stream(4, 0..3, 0, 0));
+    file.set_position(file.get_ref().len() as u64);
+    let mut writer = ogg::PacketWriter::new(&mut file);
+    let head = b"OpusHead\x01\x02\0\0\x80\xBB\0\0\0\0\0";
+    writer.write_packet(&head[..], 5, EndPage, 0).unwrap();
+    writer.write_packet(&b"OpusTags"[..], 5, EndPage, 0).unwrap();
+    for (number, granule) in (10..15).zip([960, u64::MAX - 1, u64::MAX - 1, 7, u64::MAX]) {
+        page(&mut writer, number, EndPage, granule);
+    }
+    page(&mut writer, 15, EndStream, u64::MAX - 1);
+    let mut ogg = open(&file.into_inner());
+    for _ in 0..2 {
+        assert_eq!(rest(&mut ogg), [0, 1, 2, 10, 11, 12, 13, 14, 15]);
+        ogg.seek(Duration::MAX, millis(80)).unwrap();
+        assert_eq!(ogg.until(Duration::ZERO), 0);
+        ogg.seek(Duration::ZERO, Duration::ZERO).unwrap();
+    }
+}
+
+#[test]
+fn the_place_of_the_first_stream_outlives_the_second() {
+    // The first was cut out of a longer one.
+    let (mut writer, head) = PageWriter::new(9, 0, &[]);
+    let mut file = head.to_vec();
+    for number in 0..100 {
+        writer.push(&packet(number), 960);
+        if number % 50 == 49 {
+            let page = writer.flush().unwrap();
+            file.extend((number > 50).then_some(page).into_iter().flatten());
+        }
+    }
+    file.extend(writer.finish(0));
+    file.extend(stream(10, 100..150, 0, 0));
+    let mut ogg = open(&file);
+    assert_eq!(rest(&mut ogg).len(), 100);
+    ogg.seek(millis(500), Duration::ZERO).unwrap();
+    assert_eq!(rest(&mut ogg), (75..150).collect::<Vec<_>>());
 }
 
 #[test]

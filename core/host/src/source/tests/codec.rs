@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use opus::{Channels, Decoder};
 use sanscord::play::Source;
 
@@ -203,6 +204,50 @@ fn ogg_opus_goes_on_where_it_was_when_its_volume_is_set() {
         let pcm = file_to_pcm(path).unwrap();
         assert_eq!(pcm.len(), (96_000 - 312) * 2);
     });
+}
+
+/// What a decoder makes of these packets, less the first samples.
+fn decoded(packets: &[Bytes], pre_skip: usize) -> Vec<i16> {
+    let mut decoder = Decoder::new(48_000, Channels::Stereo).unwrap();
+    let mut samples = Vec::new();
+    let mut buffer = vec![0.0_f32; 5760 * 2];
+    for packet in packets {
+        let count = decoder.decode_float(packet, &mut buffer, false).unwrap();
+        samples.extend(buffer[..count * 2].iter().map(|value| (value * 32_768.0).round() as i16));
+    }
+    samples.split_off(pre_skip * 2)
+}
+
+#[test]
+fn the_pre_skip_is_decoded_and_left_out_once() {
+    let mut encoder = OpusEncoder::new().unwrap();
+    let packets: Vec<Bytes> = (0..20_i32)
+        .map(|number| {
+            let frame: Vec<i16> =
+                (0..1920).map(|value| ((value + number * 1920) * 7919 % 20_011) as i16).collect();
+            encoder.encode(&frame).unwrap()
+        })
+        .collect();
+    let file = |serial, pre_skip| {
+        let (mut writer, head) = sanscord::record::ogg::PageWriter::new(serial, pre_skip, &[]);
+        let mut file = head.to_vec();
+        for packet in &packets {
+            file.extend(writer.push(packet, 960).unwrap_or_default());
+        }
+        file.extend(writer.finish(0));
+        file
+    };
+    for pre_skip in [0, 312, 960, 3840, 4000] {
+        let expected = decoded(&packets, pre_skip.into());
+        with_file(&format!("skip-{pre_skip}.opus"), &file(1, pre_skip), |path| {
+            assert!(file_to_pcm(path).unwrap() == expected, "{pre_skip} samples");
+        });
+        // A decoder begins anew with each stream.
+        with_file(&format!("chain-{pre_skip}.opus"), &[file(1, 312), file(2, pre_skip)].concat(), |path| {
+            let both = [decoded(&packets, 312), expected].concat();
+            assert!(file_to_pcm(path).unwrap() == both, "{pre_skip} samples of the second");
+        });
+    }
 }
 
 #[test]
