@@ -18,10 +18,12 @@ use symphonia::core::units::{Time, TimeBase, Timestamp};
 
 use super::SourceError;
 use super::pcm::{CHANNELS, Pcm, SAMPLE_RATE};
-use super::resample::Resample;
+use super::resample::{self, Resample};
 
 /// Packets in a row that may be damaged before the rest is given up.
 const MAX_DAMAGED: u32 = 1000;
+/// The most channels that are mixed down: more than the 24 of any loudspeaker layout (ITU-R BS.2051).
+const MAX_CHANNELS: usize = 32;
 /// The gain of a channel that is heard on both sides: half the power on each.
 const BOTH: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
@@ -66,6 +68,9 @@ impl Decoder {
         let Some(CodecParameters::Audio(parameters)) = &track.codec_params else {
             return Err("there is no audio in it".into());
         };
+        // Before anything is made that is as large as the file claims.
+        parameters.sample_rate.map_or(Ok(()), resample::check)?;
+        parameters.channels.as_ref().map_or(Ok(()), check_channels)?;
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(parameters, &AudioDecoderOptions::default())
             .map_err(|_| {
@@ -116,6 +121,7 @@ impl Decoder {
                 Err(error) => return Err(failed(&error)),
             };
             let (rate, frames) = (buffer.spec().rate(), buffer.frames());
+            check_channels(buffer.spec().channels())?;
             buffer.copy_to_vec_interleaved(&mut self.values);
             let mix = Mix::of(buffer.spec().channels());
             self.damaged = 0;
@@ -206,6 +212,13 @@ fn skipped(begin: Timestamp, packet: Timestamp, base: Option<TimeBase>, rate: u3
     let (numer, denom) = base.map_or((1, rate), |base| (base.numer.get(), base.denom.get()));
     let samples = u128::from(ticks) * u128::from(numer) * u128::from(rate) / u128::from(denom.max(1));
     u64::try_from(samples).unwrap_or(u64::MAX)
+}
+
+fn check_channels(channels: &Channels) -> Result<(), SourceError> {
+    match channels.count() {
+        0..=MAX_CHANNELS => Ok(()),
+        count => Err(format!("it claims {count} channels; at most {MAX_CHANNELS} can be played").into()),
+    }
 }
 
 /// How much of each channel is heard on the left and on the right.

@@ -1,6 +1,7 @@
 //! Other sample rates to 48 kHz, stereo.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters, WindowFunction};
@@ -12,6 +13,10 @@ use super::pcm::{CHANNELS, SAMPLE_RATE};
 const CHUNK: usize = 1024;
 /// The length of the filter: 128 keeps all up to 20 kHz of a CD.
 const FILTER: usize = 128;
+
+/// Rates that are taken, in Hz: half of telephony's, and twice that of the finest recordings. What is asked of memory
+/// grows with the distance to 48 kHz, and a file may claim any rate.
+const RATES: RangeInclusive<u32> = 4_000..=768_000;
 
 /// Takes stereo samples of one rate, and gives them at 48 kHz.
 pub(super) struct Resample {
@@ -27,6 +32,7 @@ pub(super) struct Resample {
 
 impl Resample {
     pub(super) fn new(rate: u32) -> Result<Self, SourceError> {
+        check(rate)?;
         let parameters = SincInterpolationParameters::new(FILTER, WindowFunction::BlackmanHarris2);
         let ratio = f64::from(SAMPLE_RATE) / f64::from(rate);
         let inner = Async::new_sinc(ratio, 1.0, &parameters, CHUNK, CHANNELS, FixedAsync::Input).map_err(
@@ -105,6 +111,15 @@ impl Resample {
         to.extend_from_slice(self.output.get(skipped * CHANNELS..made * CHANNELS).unwrap_or_default());
         Ok(())
     }
+}
+
+/// Whether audio of this rate can be brought to 48 kHz.
+pub(super) fn check(rate: u32) -> Result<(), SourceError> {
+    if RATES.contains(&rate) {
+        return Ok(());
+    }
+    let (low, high) = (RATES.start(), RATES.end());
+    Err(format!("it claims {rate} samples per second; only {low} to {high} Hz can be played").into())
 }
 
 impl fmt::Debug for Resample {

@@ -251,6 +251,25 @@ fn the_pre_skip_is_decoded_and_left_out_once() {
 }
 
 #[test]
+fn a_file_that_claims_absurdities_is_refused() {
+    for (name, file, words) in [
+        ("rate-low.wav", tone(1, 2, 1.0, 0.5, millis(4000)), "1 samples per second"),
+        ("rate-high.wav", tone(768_001, 1, 440.0, 0.5, millis(10)), "768001 samples per second"),
+        ("channels.wav", tone(8_000, 33, 440.0, 0.5, millis(10)), "33 channels"),
+    ] {
+        with_file(name, &file, |path| {
+            let error = FileSource::open(path).map(drop).unwrap_err().to_string();
+            assert!(error.contains(words), "{name}: {error}");
+        });
+    }
+    for rate in [4_000, 768_000] {
+        with_file("rate.wav", &tone(rate, 1, 440.0, 0.5, millis(100)), |path| {
+            assert_eq!(file_to_pcm(path).unwrap().len(), 9_600, "{rate} Hz");
+        });
+    }
+}
+
+#[test]
 fn a_file_that_breaks_off_or_is_garbage_is_played_as_far_as_it_is_good() {
     let file = tone(44_100, 2, 440.0, 0.5, millis(200));
     for length in (0..file.len()).step_by(997).chain([1, 20, 43, 44, 45, 50]) {
