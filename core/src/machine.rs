@@ -166,7 +166,7 @@ pub enum Output<E> {
     SeekSource(SourceId, Duration),
     /// Set the volume of what is read from now on. Answer only if it cannot be set.
     SetVolume(SourceId, f32),
-    /// Drop a source. No answer is due.
+    /// Drop a source: every one that was to be opened, those that failed included. No answer is due.
     CloseSource(SourceId),
     /// Say whether a file like this could be written here; leave none behind. Answer with [`Input::File`]:
     /// [`Closed`](FileReport::Closed) if it could.
@@ -557,7 +557,7 @@ pub enum SourceReport {
     Frames(Vec<Bytes>),
     /// It has come to its end. It stays open, and can be sent elsewhere.
     Ended,
-    /// It could not be opened, or read any further, and is dropped: the last input for it.
+    /// It could not be opened, or read any further: the last input for it. Its name is closed in time.
     Failed {
         /// What went wrong, for a human.
         reason: Box<str>,

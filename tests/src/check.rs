@@ -114,6 +114,8 @@ struct Source {
     /// Frames asked for and not delivered.
     asked: usize,
     seeking: bool,
+    /// It has failed, and is still to be closed.
+    failed: bool,
 }
 
 /// The most frames that a machine may have asked of one source.
@@ -285,6 +287,7 @@ impl Ledger {
                 Ok(())
             }
             Output::ReadSource(source, frames) => match self.sources.get_mut(source) {
+                Some(Source { failed: true, .. }) => broken(format!("{source:?} was read, which has failed")),
                 Some(Source { seeking: true, .. }) => broken(format!("{source:?} was read while it seeks")),
                 Some(state) => {
                     state.asked += frames;
@@ -296,24 +299,32 @@ impl Ledger {
                 None => broken(format!("{source:?} was read, which is not open")),
             },
             Output::SeekSource(source, _) => match self.sources.get_mut(source) {
+                Some(Source { failed: true, .. }) => {
+                    broken(format!("{source:?} was sent elsewhere, which has failed"))
+                }
                 Some(Source { seeking: true, .. }) => {
                     broken(format!("{source:?} was sent on while it seeks"))
                 }
                 Some(state) => {
-                    *state = Source { asked: 0, seeking: true };
+                    *state = Source { asked: 0, seeking: true, failed: false };
                     Ok(())
                 }
                 None => broken(format!("{source:?} was sent elsewhere, which is not open")),
             },
             Output::SetVolume(source, _) => match self.sources.get(source) {
+                Some(Source { failed: true, .. }) => {
+                    broken(format!("{source:?} got a volume, which has failed"))
+                }
                 Some(_) => Ok(()),
                 None => broken(format!("{source:?} got a volume, which is not open")),
             },
             Output::CloseSource(source) => {
-                if self.sources.remove(source).is_none() {
+                let Some(state) = self.sources.remove(source) else {
                     return broken(format!("{source:?} was closed, which is not open"));
+                };
+                if !state.failed {
+                    self.retire(Dead::Source(*source));
                 }
-                self.retire(Dead::Source(*source));
                 Ok(())
             }
             Output::Event(_) => Ok(()),
@@ -383,7 +394,7 @@ impl Ledger {
 
     /// Whether what a source reports is due.
     fn source(&mut self, source: SourceId, report: &SourceReport) -> bool {
-        let Some(state) = self.sources.get_mut(&source) else { return false };
+        let Some(state) = self.sources.get_mut(&source).filter(|state| !state.failed) else { return false };
         match report {
             SourceReport::Frames(frames) => state.asked = state.asked.saturating_sub(frames.len()),
             SourceReport::Sought { .. } | SourceReport::SeekRefused { .. } => {
@@ -392,7 +403,7 @@ impl Ledger {
                 }
             }
             SourceReport::Failed { .. } => {
-                self.sources.remove(&source);
+                state.failed = true;
                 self.retire(Dead::Source(source));
             }
             SourceReport::Opened { .. } | SourceReport::Ended | SourceReport::VolumeRefused { .. } => {}

@@ -30,7 +30,7 @@ pub enum Loop {
     Track,
     /// The whole queue: a track that was played, or skipped, goes to its end.
     Queue,
-    /// The track that plays so many times more; then nothing, and so too once it is skipped.
+    /// The track that plays so many times more; then nothing, and so too once it has ended otherwise.
     Times(u32),
 }
 
@@ -202,9 +202,6 @@ impl Player {
 
     /// Ends the track that plays, and goes on with the next. Answers whether there was one to end.
     pub fn skip(&mut self) -> bool {
-        if let Loop::Times(_) = self.repeat {
-            self.repeat = Loop::Off;
-        }
         self.finish(EndReason::Skipped)
     }
 
@@ -324,9 +321,7 @@ impl Player {
         while let Some(track) = self.current.as_mut().filter(|track| track.is_over()) {
             let Some(line) = &track.line else { return };
             let reason = match &line.over {
-                Some(Over::Failed(reason) | Over::Rejected(reason)) => {
-                    EndReason::Failed { reason: reason.clone() }
-                }
+                Some(Over::Failed(reason)) => EndReason::Failed { reason: reason.clone() },
                 // To repeat nothing would never end.
                 _ if line.is_empty() => EndReason::Failed { reason: "there is no audio in it".into() },
                 _ => EndReason::Finished,
@@ -373,7 +368,12 @@ impl Player {
         true
     }
 
+    /// Ends the track that played.
     fn end_track(&mut self, track: Track, reason: EndReason) {
+        // It was for this track alone.
+        if let Loop::Times(_) = self.repeat {
+            self.repeat = Loop::Off;
+        }
         self.close(track.line);
         if track.started || matches!(reason, EndReason::Failed { .. }) {
             self.out.event(Event::Ended { track: track.id, reason });
@@ -389,7 +389,7 @@ impl Player {
     }
 
     fn close(&mut self, line: Option<Line>) {
-        if let Some(line) = line.filter(Line::is_open) {
+        if let Some(line) = line {
             self.out.push(Output::CloseSource(line.source));
         }
     }
@@ -398,7 +398,13 @@ impl Player {
         let is_it = |track: &&mut Track| track.line.as_ref().is_some_and(|line| line.source == source);
         let Some(track) = self.current.iter_mut().chain(&mut self.queue).find(is_it) else { return };
         let id = track.id;
-        let Some(line) = track.line.as_mut().filter(|line| line.is_open()) else { return };
+        let Some(line) = &mut track.line else { return };
+        if line.has_failed() {
+            if let SourceReport::Frames(frames) = report {
+                self.counters.unasked += frames.len() as u64;
+            }
+            return;
+        }
         match report {
             SourceReport::Opened { length } => line.length = length,
             SourceReport::Frames(frames) => {
@@ -413,7 +419,7 @@ impl Player {
                     } else if opus::duration(&frame).is_none() || frame.len() > MAX_OPUS {
                         let reason =
                             "what its source brought is no Opus packet, or one of more than 4,000 bytes";
-                        line.fail(Over::Rejected(reason.into()));
+                        line.fail(reason.into());
                     } else {
                         line.held.push_back(frame);
                     }
@@ -421,14 +427,14 @@ impl Player {
             }
             SourceReport::Ended if line.over.is_none() => line.over = Some(Over::Ended),
             SourceReport::Ended => {}
-            SourceReport::Failed { reason } => line.fail(Over::Failed(reason)),
+            SourceReport::Failed { reason } => line.fail(reason),
             SourceReport::Sought { at } if line.seeking => line.sought(at),
             SourceReport::SeekRefused { reason } if line.seeking => {
                 line.seeking = false;
                 line.asked = 0;
                 if line.rewinding {
                     let reason = alloc::format!("it cannot begin again: {reason}");
-                    line.fail(Over::Rejected(reason.into()));
+                    line.fail(reason.into());
                 } else {
                     self.out.event(Event::SeekRefused { track: id, reason });
                 }

@@ -57,6 +57,7 @@ struct Opened {
     credit: usize,
     volume: f32,
     ended: bool,
+    failed: bool,
 }
 
 /// A player, its driver, and what came of both.
@@ -100,27 +101,27 @@ impl Bench {
                         Origin::Custom(_) => (200, 3),
                     };
                     let at = (at.as_millis() / 20) as usize;
-                    let opened = Opened { file, length, at, credit: 0, volume, ended: false };
+                    let opened = Opened { file, length, at, credit: 0, volume, ended: false, failed: false };
                     assert!(self.sources.insert(source, opened).is_none(), "named again");
                     self.asked.push("open");
                     let length = Some(millis(20 * length as u64));
                     self.answers.push((source, SourceReport::Opened { length }));
                 }
                 Output::ReadSource(source, frames) => {
-                    self.sources.get_mut(&source).unwrap().credit += frames;
+                    self.working(source).credit += frames;
                     self.asked.push("read");
                 }
                 Output::SeekSource(source, at) => {
-                    let opened = self.sources.get_mut(&source).unwrap();
+                    let opened = self.working(source);
                     opened.at = ((at.as_millis() / 20) as usize).min(opened.length);
                     opened.credit = 0;
                     opened.ended = false;
-                    self.asked.push("seek");
                     let at = millis(20 * opened.at as u64);
+                    self.asked.push("seek");
                     self.answers.push((source, SourceReport::Sought { at }));
                 }
                 Output::SetVolume(source, volume) => {
-                    self.sources.get_mut(&source).unwrap().volume = volume;
+                    self.working(source).volume = volume;
                     self.asked.push("volume");
                 }
                 Output::CloseSource(source) => {
@@ -134,9 +135,15 @@ impl Bench {
         }
     }
 
+    fn working(&mut self, source: SourceId) -> &mut Opened {
+        let opened = self.sources.get_mut(&source).unwrap();
+        assert!(!opened.failed, "told what has failed");
+        opened
+    }
+
     fn report(&mut self, source: SourceId, report: SourceReport) {
-        if let SourceReport::Failed { .. } = report {
-            self.sources.remove(&source);
+        if let (SourceReport::Failed { .. }, Some(opened)) = (&report, self.sources.get_mut(&source)) {
+            opened.failed = true;
         }
         self.player.handle_input(Timestamp::ZERO, Input::Source(source, report));
         self.drain();
@@ -144,7 +151,7 @@ impl Bench {
 
     /// Reads what one source was asked for; the oldest that has something.
     fn read(&mut self) -> bool {
-        let due = |opened: &Opened| opened.credit > 0 && !opened.ended;
+        let due = |opened: &Opened| opened.credit > 0 && !opened.ended && !opened.failed;
         let Some((&source, opened)) = self.sources.iter_mut().find(|(_, opened)| due(opened)) else {
             return false;
         };
@@ -166,8 +173,8 @@ impl Bench {
             return false;
         }
         let (source, report) = self.answers.remove(0);
-        // What is closed reports no more.
-        if self.sources.contains_key(&source) {
+        // What is closed or has failed reports no more.
+        if self.sources.get(&source).is_some_and(|opened| !opened.failed) {
             self.report(source, report);
         }
         true
@@ -407,6 +414,35 @@ fn what_fails_plays_what_was_read_and_the_next_follows() {
     bench.report(source, SourceReport::Failed { reason: "no such file".into() });
     assert_eq!(bench.play(2), [(2, 0)]);
     assert_eq!(bench.told()[..2], [ended(a, failed("no such file")), started(b, 1)]);
+    assert!(bench.sources.is_empty(), "what has failed is closed too");
+}
+
+#[test]
+fn repeats_of_one_track_are_not_those_of_the_next() {
+    let ends: [fn(&mut Bench, TrackId); 4] = [
+        |bench, _| assert!(bench.player.skip()),
+        |bench, track| assert!(bench.player.remove(track)),
+        |bench, _| {
+            let source = bench.only_source();
+            bench.player.seek(millis(0)).unwrap();
+            bench.drain();
+            bench.report(source, SourceReport::Failed { reason: "disk".into() });
+        },
+        |bench, _| {
+            bench.player.stop();
+            bench.add(2, 1);
+        },
+    ];
+    for (number, end) in ends.into_iter().enumerate() {
+        let mut bench = Bench::new();
+        let track = bench.add(1, 100);
+        bench.add(2, 1);
+        bench.player.set_loop(Loop::Times(3));
+        bench.play(1);
+        end(&mut bench, track);
+        assert_eq!(bench.player.repeat(), Loop::Off, "end {number}");
+        assert_eq!(bench.play(5), [(2, 0)], "end {number}");
+    }
 }
 
 #[test]

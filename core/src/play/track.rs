@@ -81,9 +81,8 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) enum Over {
     Ended,
+    /// It has failed, or brought what cannot be sent.
     Failed(Box<str>),
-    /// As `Failed`, but the driver still has it open.
-    Rejected(Box<str>),
 }
 
 impl Line {
@@ -118,13 +117,8 @@ impl Line {
         self.given == 0 && self.base.is_zero()
     }
 
-    /// Whether the driver has it open.
-    pub(super) const fn is_open(&self) -> bool {
-        !self.has_failed() || matches!(self.over, Some(Over::Rejected(_)))
-    }
-
     pub(super) const fn has_failed(&self) -> bool {
-        matches!(self.over, Some(Over::Failed(_) | Over::Rejected(_)))
+        matches!(self.over, Some(Over::Failed(_)))
     }
 
     fn position(&self) -> Duration {
@@ -164,13 +158,13 @@ impl Line {
     }
 
     /// It brings no more.
-    pub(super) fn fail(&mut self, over: Over) {
+    pub(super) fn fail(&mut self, reason: Box<str>) {
         if self.is_seeking() {
             self.held.clear();
         }
         self.seeking = false;
         self.wanted = None;
         self.asked = 0;
-        self.over = Some(over);
+        self.over = Some(Over::Failed(reason));
     }
 }

@@ -17,7 +17,7 @@ use sanscord::record::ogg::PageWriter;
 
 use super::channel::{FrameError, frames};
 use super::ogg::{Block, OggOpus};
-use super::threads::Sources;
+use super::threads::{MAX_SOURCES, Sources};
 
 type Ogg = OggOpus<Cursor<Vec<u8>>>;
 
@@ -437,5 +437,17 @@ fn a_source_that_fails_or_panics_harms_nobody_else() {
         sources.read(id, 1);
         let SourceReport::Failed { reason } = next(&reports) else { panic!("it was read") };
         assert!(reason.contains(word), "{reason}");
+    }
+}
+
+#[test]
+fn what_failed_takes_no_room() {
+    let (mut sources, reports) = sources();
+    let mut scope = Scope::new(0);
+    let missing = std::env::temp_dir().join("sanscord-missing.opus");
+    for number in 0..MAX_SOURCES + 10 {
+        sources.open(scope.source(), origin(&missing), Duration::ZERO, 1.0);
+        let SourceReport::Failed { reason } = next(&reports) else { panic!("it was opened") };
+        assert!(reason.contains("no such file"), "after {number}: {reason}");
     }
 }

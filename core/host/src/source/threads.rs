@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,8 +30,14 @@ type Listener = Arc<dyn Fn(SourceId, SourceReport) + Send + Sync>;
 /// The open sources of a driver. No call waits; the threads end by themselves once their source is closed.
 pub struct Sources {
     listener: Listener,
-    orders: HashMap<SourceId, Sender<Order>>,
+    open: HashMap<SourceId, Reader>,
     running: Arc<AtomicUsize>,
+}
+
+/// The thread of a source.
+struct Reader {
+    orders: Sender<Order>,
+    thread: JoinHandle<()>,
 }
 
 enum Order {
@@ -43,19 +49,20 @@ enum Order {
 impl Sources {
     /// No source is open yet. `listener` is told what they report, from their threads.
     pub fn new(listener: impl Fn(SourceId, SourceReport) + Send + Sync + 'static) -> Self {
-        Self { listener: Arc::new(listener), orders: HashMap::new(), running: Arc::new(AtomicUsize::new(0)) }
+        Self { listener: Arc::new(listener), open: HashMap::new(), running: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// As [`Output::OpenSource`](sanscord::machine::Output::OpenSource) says.
     pub fn open(&mut self, source: SourceId, origin: Origin, at: Duration, volume: f32) {
         debug!(source = source.as_u64(), ?origin, ?at, volume, "open source");
         let failed = |reason: String| (self.listener)(source, SourceReport::Failed { reason: reason.into() });
-        // Those whose thread has ended by itself have failed.
-        if self.orders.len() >= MAX_SOURCES || self.running.load(Ordering::Relaxed) >= MAX_SOURCES {
+        // Those whose thread has ended by itself have failed, and take no room.
+        self.open.retain(|_, reader| !reader.thread.is_finished());
+        if self.open.len() >= MAX_SOURCES || self.running.load(Ordering::Relaxed) >= MAX_SOURCES {
             failed(format!("{MAX_SOURCES} sources are open already"));
             return;
         }
-        let (to_orders, orders) = channel();
+        let (to_thread, orders) = channel();
         let (listener, running) = (Arc::clone(&self.listener), Running::new(&self.running));
         let thread = thread::Builder::new().name("sanscord-source".into()).spawn(move || {
             let _running = running;
@@ -68,7 +75,7 @@ impl Sources {
             }
         });
         match thread {
-            Ok(_) => drop(self.orders.insert(source, to_orders)),
+            Ok(thread) => drop(self.open.insert(source, Reader { orders: to_thread, thread })),
             Err(error) => failed(format!("no thread to read it: {error}")),
         }
     }
@@ -90,20 +97,20 @@ impl Sources {
 
     /// As [`Output::CloseSource`](sanscord::machine::Output::CloseSource) says.
     pub fn close(&mut self, source: SourceId) {
-        self.orders.remove(&source);
+        self.open.remove(&source);
     }
 
     /// A thread that is gone has reported why.
     fn order(&mut self, source: SourceId, order: Order) {
-        if self.orders.get(&source).is_some_and(|orders| orders.send(order).is_err()) {
-            self.orders.remove(&source);
+        if self.open.get(&source).is_some_and(|reader| reader.orders.send(order).is_err()) {
+            self.open.remove(&source);
         }
     }
 }
 
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sources").field("open", &self.orders.len()).finish_non_exhaustive()
+        f.debug_struct("Sources").field("open", &self.open.len()).finish_non_exhaustive()
     }
 }
 
