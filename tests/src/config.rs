@@ -112,6 +112,9 @@ pub struct Config {
     pub tolerance: Duration,
     /// How many packets of each speaker are remembered as ground truth; the oldest are forgotten first.
     pub truth_limit: usize,
+    /// How many frames of each client are kept for [`Discord::heard`](crate::discord::Discord::heard), none by default;
+    /// the oldest are forgotten first.
+    pub heard_limit: usize,
 }
 
 /// A bot beside the first.
@@ -182,6 +185,7 @@ impl Config {
             script: Vec::new(),
             tolerance: Duration::from_secs(1),
             truth_limit: 100_000,
+            heard_limit: 0,
         }
     }
 

@@ -117,6 +117,8 @@ pub(crate) struct Desk {
     pub(crate) rng: Rng,
     pub(crate) violations: Vec<Violation>,
     pub(crate) unlisted: u64,
+    /// What was heard of clients, the newest [`Config::heard_limit`] frames of each.
+    pub(crate) heard: BTreeMap<UserId, VecDeque<Bytes>>,
     /// The Identifies of each bot.
     identifies: BTreeMap<UserId, Identifies>,
     /// Where gateway messages are compressed.
@@ -141,6 +143,7 @@ impl Desk {
             report: Report::default(),
             rng: Rng::with_seed(seed),
             violations: Vec::new(),
+            heard: BTreeMap::new(),
             unlisted: 0,
             outputs: VecDeque::new(),
             scheduled: BTreeMap::new(),
@@ -175,6 +178,18 @@ impl Desk {
         } else {
             self.unlisted += 1;
         }
+    }
+
+    /// A frame of a client, opened.
+    pub(crate) fn hear(&mut self, user: UserId, frame: &[u8]) {
+        if self.config.heard_limit == 0 || frame.is_empty() {
+            return;
+        }
+        let heard = self.heard.entry(user).or_default();
+        if heard.len() >= self.config.heard_limit {
+            heard.pop_front();
+        }
+        heard.push_back(Bytes::copy_from_slice(frame));
     }
 
     /// So many random bytes as lower case hexadecimal digits.

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use bytes::Bytes;
 use sanscord::id::{ChannelId, GuildId, UserId};
 use sanscord::time::{Duration, Timestamp, soonest};
 use serde_json::json;
@@ -163,6 +164,12 @@ impl Discord {
     /// Every packet that a speaker spoke, in order, the newest [`Config::truth_limit`].
     pub fn truth(&self, user: UserId) -> impl Iterator<Item = &Sent> {
         self.studio.talker(user).into_iter().flat_map(|talker| &talker.truth)
+    }
+
+    /// What a bot said, in the order in which it came: Opus packets, opened by a member of its group where the call is
+    /// encrypted end to end. The newest [`Config::heard_limit`].
+    pub fn heard(&self, user: UserId) -> impl Iterator<Item = &Bytes> {
+        self.desk.heard.get(&user).into_iter().flatten()
     }
 
     /// Whether every action of the script has happened.

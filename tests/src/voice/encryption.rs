@@ -274,23 +274,29 @@ impl Encryption {
         sealed.transition.is_none_or(|transition| client.ready.contains(&transition))
     }
 
-    /// Opens a frame of a client, as each speaker does: one of them must be able to, and for none may it be old.
-    pub(crate) fn open(&mut self, now: Timestamp, user: UserId, frame: &[u8]) -> Result<(), OpenError> {
+    /// Opens a frame of a client, as each speaker does: one of them must be able to, and for none may it be old. Answers
+    /// what is in it; a sealed one that nobody here can open is left as it is.
+    pub(crate) fn open(&mut self, now: Timestamp, user: UserId, frame: &[u8]) -> Result<Vec<u8>, OpenError> {
         let mut opened = Vec::new();
         let mut results = Vec::new();
         for member in self.members.values_mut() {
             opened.clear();
             opened.extend_from_slice(frame);
-            results.push(member.session.open(now, user, &mut opened).map(drop));
+            results.push(
+                member
+                    .session
+                    .open(now, user, &mut opened)
+                    .map(|length| opened.get(..length).unwrap_or_default().to_vec()),
+            );
         }
         let is_clear = self.clients.get(&user).is_none_or(|client| now < client.clear_until);
         let replayed = results.iter().find(|result| **result == Err(OpenError::Replayed));
         let any = replayed.or_else(|| results.iter().find(|result| result.is_ok())).or(results.first());
         match any {
-            Some(Err(OpenError::NotEncrypted)) if is_clear => Ok(()),
-            Some(result) => *result,
+            Some(Err(OpenError::NotEncrypted)) if is_clear => Ok(frame.to_vec()),
+            Some(result) => result.clone(),
             // Nobody here can open it.
-            None if is_clear || frame.ends_with(&MARKER) || frame == SILENCE => Ok(()),
+            None if is_clear || frame.ends_with(&MARKER) || frame == SILENCE => Ok(frame.to_vec()),
             None => Err(OpenError::NotEncrypted),
         }
     }

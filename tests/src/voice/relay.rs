@@ -109,11 +109,14 @@ impl Voice {
         };
         desk.report.client_packets += 1;
         let (channel, encrypts) = (session.grant.channel, session.encrypts);
-        if let Some(group) = self.groups.get_mut(&channel).filter(|_| encrypts)
-            && !packet.payload.is_empty()
-            && let Err(error) = group.open(desk.now, user, &packet.payload)
-        {
-            desk.violation(Rule::Dave, format!("nobody can open what it says: {error}"));
+        match self.groups.get_mut(&channel).filter(|_| encrypts && !packet.payload.is_empty()) {
+            Some(group) => match group.open(desk.now, user, &packet.payload) {
+                Ok(frame) => desk.hear(user, &frame),
+                Err(error) => {
+                    desk.violation(Rule::Dave, format!("nobody can open what it says: {error}"));
+                }
+            },
+            None => desk.hear(user, &packet.payload),
         }
         let is_sealed = packet.payload.ends_with(&MARKER) || packet.payload == SILENCE.as_slice();
         if encrypts && !packet.payload.is_empty() && !is_sealed {

@@ -7,6 +7,7 @@ mod failure;
 mod format;
 mod gateway;
 mod logbook;
+mod play;
 #[path = "../recording/mod.rs"]
 mod recording;
 mod session;
@@ -62,6 +63,8 @@ conformance! {
     gateway::members_are_asked_for_and_joined
     gateway::a_corrupt_stream_is_resumed
     gateway::what_happens_is_logged
+    play::a_file_and_a_source_are_heard_as_they_are
+    play::a_file_that_is_missing_is_named
     session::being_kicked_ends_the_recording
     session::being_moved_about_is_survived
     session::two_clients_share_a_process

@@ -106,6 +106,13 @@ impl Stage {
         self.calls().join(format!("recording_{user}.opus"))
     }
 
+    /// Writes a file of this name into the folder, and answers its path.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn authority(&self) -> PathBuf {
         self.folder.join("authority.pem")
     }
