@@ -483,7 +483,7 @@ impl Session {
             self.prepared.pop_front();
         }
         self.prepared.push_back((self.serials, own));
-        self.watch.rekeyed();
+        self.watch.rekeyed(now);
         self.watch_for_key();
         self.out.push_back(Output::Event(Event::Epoch { epoch, members }));
         Ok(())

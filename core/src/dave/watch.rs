@@ -1,6 +1,7 @@
 //! Whether what a group is for comes about: that there are keys of ours in force, and that frames open under those of
 //! the others.
 
+use crate::dave::ratchet::EXPIRY;
 use crate::time::{Duration, Timestamp, soonest};
 
 /// How long there may be no key of ours in force before that is told: a voice server executes a transition after some
@@ -18,7 +19,10 @@ const SOON: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     wait: Wait,
-    /// Frames of members that failed to open, in a row.
+    /// Until when the members may use keys that we never had: each takes up an epoch when it hears of it, and who was
+    /// just welcomed has none of those before.
+    settles: Timestamp,
+    /// Frames of members that failed to open since then, in a row.
     failures: u32,
     /// When the group was last given up for them.
     last_reset: Option<Timestamp>,
@@ -51,6 +55,9 @@ impl Watch {
 
     /// No key of the group opened a member's frame.
     pub(super) fn failed(&mut self, now: Timestamp) {
+        if now < self.settles {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         let may = self.last_reset.is_none_or(|last| last + RESET_INTERVAL <= now);
         if self.failures > MAX_FAILURES && may {
@@ -58,10 +65,11 @@ impl Watch {
         }
     }
 
-    /// The keys are others now: what failed before says nothing.
-    pub(super) const fn rekeyed(&mut self) {
+    /// The keys are others now: what failed before says nothing, nor what fails until all have taken them up.
+    pub(super) fn rekeyed(&mut self, now: Timestamp) {
         self.failures = 0;
         self.reset = None;
+        self.settles = now + EXPIRY;
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
@@ -87,8 +95,7 @@ impl Watch {
     pub(super) fn lost(&mut self, now: Timestamp) -> Option<u32> {
         self.reset.filter(|&at| at <= now)?;
         self.last_reset = Some(now);
-        let failures = self.failures;
-        self.rekeyed();
-        Some(failures)
+        self.reset = None;
+        Some(core::mem::take(&mut self.failures))
     }
 }
