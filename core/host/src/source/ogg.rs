@@ -16,8 +16,8 @@ use super::{SourceError, samples, time};
 const MAX_PACKET: usize = 4000;
 /// How near in bytes a search by halves comes before it reads on: about as long as the longest page.
 const NEAR: u64 = 64 * 1024;
-/// No packet begins behind this, in samples: room to add up lengths.
-const LAST: u64 = u64::MAX >> 2;
+/// A granule position behind this is no place in a stream, in samples: some 180 years. There is room to add up many.
+const LAST: u64 = u64::MAX >> 16;
 /// A granule position that says that no packet ends on the page (RFC 3533, section 6).
 const NO_GRANULE: u64 = u64::MAX;
 /// Where the length of a file is looked for: pages of at most 65,307 bytes, and a few of them.
@@ -244,11 +244,15 @@ impl<R: Read + Seek> OggOpus<R> {
         let played = self.played();
         let Some(packet) = self.page.pop_front() else { return Ok(None) };
         let (first, samples) = (self.at, samples_of(&packet));
-        self.at = place(first + samples);
+        self.at = first + samples;
         if packet.last_in_page() && packet.absgp_page() != NO_GRANULE {
             let end = packet.absgp_page().saturating_sub(self.base);
             // Pages that were lost are time that has passed.
-            self.at = if packet.last_in_stream() { first + played } else { place(end.max(self.at)) };
+            self.at = match end {
+                _ if packet.last_in_stream() => first + played,
+                ..=LAST => end.max(self.at),
+                _ => self.at,
+            };
         }
         if packet.last_in_stream() {
             self.headers = Headers::Ended;
@@ -389,6 +393,7 @@ impl<R: Read + Seek> OggOpus<R> {
                 && packet.last_in_page()
                 && packet.absgp_page() != NO_GRANULE
                 && packet.absgp_page() > 0
+                && packet.absgp_page().saturating_sub(self.base) <= LAST
             {
                 granule = Some(packet.absgp_page());
             }
@@ -429,7 +434,7 @@ impl<R: Read + Seek> OggOpus<R> {
         }
         self.page.clear();
         if let Some(at) = self.end_of_page_after(low)? {
-            self.at = place(at);
+            self.at = at.min(LAST);
             self.headers = Headers::Done;
         }
         Ok(())
@@ -477,11 +482,6 @@ impl<R: Read + Seek> OggOpus<R> {
         }
         self.damaged += 1;
     }
-}
-
-/// Where a packet begins that a file puts there: what lies beyond some 3 million years is no place.
-fn place(at: u64) -> u64 {
-    at.min(LAST)
 }
 
 /// How long a packet lasts; 0 if it is none that can be played.
