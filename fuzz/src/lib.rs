@@ -27,6 +27,7 @@ pub mod inflate;
 mod jitter;
 pub mod message;
 mod objects;
+pub mod ogg;
 pub mod pack;
 mod recorder;
 mod rest_error;
@@ -48,6 +49,7 @@ pub use gateway_message::message;
 pub use inflate::inflate;
 pub use jitter::jitter;
 pub use objects::objects;
+pub use ogg::ogg;
 pub use recorder::recorder;
 pub use rest_error::rest_error;
 pub use rtcp::rtcp;
@@ -72,6 +74,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jitter", jitter),
     ("message", message),
     ("objects", objects),
+    ("ogg", ogg),
     ("recorder", recorder),
     ("rest_error", rest_error),
     ("rtcp", rtcp),

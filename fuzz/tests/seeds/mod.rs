@@ -4,6 +4,7 @@ mod capture;
 mod cluster;
 mod conversation;
 mod dave;
+mod file;
 mod script;
 mod wire;
 
@@ -27,6 +28,7 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "jitter" => wire::jitter(),
         "message" => wire::message(),
         "objects" => wire::objects(),
+        "ogg" => file::ogg(),
         "recorder" => script::recorder(),
         "rest_error" => wire::rest_error(),
         "rtcp" => wire::rtcp(),
