@@ -2,10 +2,12 @@
 
 pub use sanscord_host::source::SourceError;
 pub use sanscord_host::source::channel::{FrameError, FrameSender, FrameSource, frames};
+#[cfg(feature = "opus")]
+pub use sanscord_host::source::file::file_to_pcm;
 pub use sanscord_host::source::ogg::{Block, Head, OggOpus};
 #[cfg(feature = "opus")]
 pub use sanscord_host::source::pcm::{
     BITRATE, CHANNELS, FRAME_BYTES, FRAME_SAMPLES, FromReader, FromSamples, OpusEncoder, Pcm, PcmSource,
-    SAMPLE_RATE, SILENCE, file_to_pcm, pcm_frames,
+    SAMPLE_RATE, SILENCE, pcm_frames,
 };
 pub use sanscord_host::source::threads::MAX_SOURCES;

@@ -8,6 +8,8 @@
 mod decode;
 #[cfg(feature = "opus")]
 mod encode;
+#[cfg(feature = "opus")]
+mod encoder;
 mod ffmpeg;
 #[cfg(feature = "opus")]
 mod flac;

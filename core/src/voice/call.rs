@@ -1,6 +1,7 @@
 //! One voice call, through all its connections.
 
 mod encrypt;
+mod ending;
 mod handshake;
 mod join;
 mod listen;
@@ -14,22 +15,18 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::backoff;
-use crate::close::{END_SESSION, KEEP_SESSION};
 use crate::entropy::Entropy;
 use crate::envelope;
 use crate::heart::{Beat, Heart, interval};
 use crate::id::{ChannelId, GuildId, UserId};
-use crate::machine::{
-    Audio, CloseFrame, Closed, Frame, Input, Machine, Output, Scope, SocketId, is_web_socket_url,
-};
+use crate::machine::{Audio, Closed, Frame, Input, Machine, Output, Scope, SocketId, is_web_socket_url};
 use crate::outbox::Outbox;
 use crate::rtp::aead::{Backend, Mode};
 use crate::time::{Duration, Timestamp, soonest};
 use crate::voice::close::{Action, close_code};
 use crate::voice::discovery::Due;
 use crate::voice::encryption::Encryption;
-use crate::voice::event::{Counters, Disconnect, Ended, Event, Next, Speaker, Statistics};
+use crate::voice::event::{Counters, Disconnect, Ended, Event, Speaker};
 use crate::voice::listening::Listening;
 use crate::voice::media::{Media, Received};
 use crate::voice::opcode::OpCode;
@@ -482,98 +479,6 @@ impl Call {
         if let Some(socket) = self.phase.socket() {
             self.out.push(Output::SendFrame(socket, Frame::Text(message)));
         }
-    }
-
-    /// The connection failed: resume it, if there is a session to resume, or ask for the channel again.
-    fn fail(&mut self, reason: Disconnect, action: Action) {
-        let has_session = self.media.as_ref().is_some_and(Media::is_keyed);
-        let resume = action == Action::Resume && has_session && self.resumes_tried < RESUME_TRIES;
-        self.resumes_tried += u32::from(resume);
-        self.drop_connection(if resume { KEEP_SESSION } else { END_SESSION });
-        // A server that sends us away again and again is not tried at the network's speed.
-        if action == Action::Await && self.attempt < SENT_AWAY {
-            self.attempt += 1;
-            self.drop_media();
-            self.server = None;
-            self.was_sent_away = true;
-            self.step(Step::Await(self.now + AWAIT_LIMIT));
-            self.out.event(Event::Disconnected { reason, next: Next::Await });
-            return;
-        }
-        let wait = backoff::delay(self.attempt, &mut self.entropy).max(SHORTEST_WAIT);
-        self.attempt = self.attempt.saturating_add(1);
-        if self.config.attempts.is_some_and(|attempts| self.attempt >= attempts) {
-            self.end(Ended::GaveUp { reason: Box::new(reason) });
-            return;
-        }
-        if !resume {
-            self.drop_media();
-        }
-        self.step(Step::Disconnect(self.now + wait, resume));
-        let next = if resume { Next::Resume(wait) } else { Next::Rejoin(wait) };
-        self.out.event(Event::Disconnected { reason, next });
-    }
-
-    /// Closes the WebSocket, if there is one.
-    fn drop_connection(&mut self, code: u16) {
-        if let Some(socket) = self.phase.socket() {
-            self.out.push(Output::Close(socket, Some(CloseFrame::new(code))));
-            self.forget_connection();
-        }
-    }
-
-    /// Forgets a WebSocket that is gone or closed already.
-    fn forget_connection(&mut self) {
-        self.heart = None;
-        if self.phase.socket().is_some() {
-            self.counters.disconnects += 1;
-            self.step(Step::Disconnect(self.now + SHORTEST_WAIT, false));
-        }
-    }
-
-    /// Closes the UDP socket, if there is one. The voice session is over, and its encryption with it.
-    fn drop_media(&mut self) {
-        self.encryption = None;
-        if let Some(socket) = self.forget_media() {
-            self.out.push(Output::Close(socket, None));
-        }
-    }
-
-    /// Forgets a UDP half that is gone already, but not what it counted.
-    fn forget_media(&mut self) -> Option<SocketId> {
-        let media = self.media.take()?;
-        self.interrupt();
-        count_media(&mut self.counters, &media);
-        for (user, tally) in media.tallies() {
-            tally::add(&mut self.tallies, user, tally);
-        }
-        Some(media.socket())
-    }
-
-    fn end(&mut self, reason: Ended) {
-        if self.phase == Phase::Ended {
-            return;
-        }
-        // Where Discord may still count us in, say that we leave.
-        if !matches!(reason, Ended::Removed | Ended::GatewayStopped) {
-            self.update_voice_state(None);
-        }
-        self.close(reason);
-    }
-
-    fn close(&mut self, reason: Ended) {
-        if self.phase == Phase::Ended {
-            return;
-        }
-        self.drop_connection(END_SESSION);
-        self.drop_media();
-        self.step(Step::End);
-        let statistics = Statistics {
-            counters: self.counters(),
-            speakers: core::mem::take(&mut self.tallies),
-            latency: self.latency,
-        };
-        self.out.event(Event::Ended { reason, statistics: Box::new(statistics) });
     }
 
     /// A server that never said Hello is told of our life all the same.

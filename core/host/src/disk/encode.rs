@@ -8,7 +8,7 @@ use sanscord::opus::RATE;
 use sanscord::record::ogg::PageWriter;
 
 use super::decode::Sink;
-use super::transcode::Encoder;
+use super::encoder::Encoder;
 
 /// Samples of a packet for each side: 20 ms. And packets of a page: one second.
 const FRAME: usize = 960;

@@ -9,7 +9,7 @@ use flac_codec::encode::{FlacStreamWriter, Options};
 use sanscord::opus::RATE;
 
 use super::decode::Sink;
-use super::transcode::Encoder;
+use super::encoder::Encoder;
 
 /// Samples of a block, for each side: 85 ms.
 const BLOCK: usize = 4096;

@@ -6,20 +6,12 @@ use std::path::Path;
 
 use sanscord::machine::Encoding;
 
-use super::decode::{Sink, StreamDecoder};
+use super::decode::StreamDecoder;
 use super::encode::OpusWriter;
+use super::encoder::Encoder;
 use super::flac::FlacWriter;
 use super::plain;
 use super::wav::WavWriter;
-
-/// Makes a file of samples.
-pub(super) trait Encoder: Sink {
-    /// Leaves a file behind that can be played.
-    fn flush(&mut self) -> io::Result<()>;
-
-    /// Completes the file and brings it to the disk.
-    fn finish(self: Box<Self>) -> io::Result<()>;
-}
 
 /// An encoder into this file; for [`Encoding::Plain`] to Ogg Opus.
 pub(super) fn encoder(file: File, encoding: &Encoding) -> io::Result<Box<dyn Encoder>> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use super::decode::Sink;
-use super::transcode::Encoder;
+use super::encoder::Encoder;
 use sanscord::opus::RATE;
 
 /// Bytes of a sample of both sides, and of the header: `RIFF`, `JUNK` or `ds64`, `fmt ` and `data`.

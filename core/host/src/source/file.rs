@@ -15,7 +15,7 @@ use super::ogg::OggOpus;
 #[cfg(feature = "opus")]
 use super::opus_pcm::OpusPcm;
 #[cfg(feature = "opus")]
-use super::pcm::{OpusEncoder, Pcm, PcmSource};
+use super::pcm::{OpusEncoder, Pcm, PcmSource, integer};
 
 /// A file that is played.
 #[derive(Debug)]
@@ -105,6 +105,23 @@ impl Source for FileSource {
             Kind::Packets(ogg) => ogg.duration(),
             #[cfg(feature = "opus")]
             Kind::Samples(samples) => samples.duration(),
+        }
+    }
+}
+
+/// All samples of an audio file, at 48 kHz, left and right in turns: 11 MiB for each minute.
+///
+/// # Errors
+/// [`SourceError`] if it cannot be read: what is wrong, and what to do.
+#[cfg(feature = "opus")]
+pub fn file_to_pcm(path: impl AsRef<Path>) -> Result<Vec<i16>, SourceError> {
+    let mut pcm = samples_of(path.as_ref())?;
+    let (mut samples, mut some) = (Vec::new(), Vec::new());
+    loop {
+        let more = pcm.read(&mut some)?;
+        samples.extend(some.drain(..).map(integer));
+        if !more {
+            return Ok(samples);
         }
     }
 }

@@ -2,14 +2,13 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use opus::{Application, Bitrate, Channels};
 use sanscord::play::Source;
 
-use super::{SourceError, file};
+use super::SourceError;
 
 /// Samples per second of all that is encoded.
 pub const SAMPLE_RATE: u32 = 48_000;
@@ -301,7 +300,7 @@ fn float(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }
 
-fn integer(sample: f32) -> i16 {
+pub(super) fn integer(sample: f32) -> i16 {
     // `as` saturates.
     (sample * 32_768.0).round() as i16
 }
@@ -315,20 +314,4 @@ pub fn pcm_frames(samples: &[i16]) -> impl Iterator<Item = [i16; FRAME_SAMPLES *
         }
         frame
     })
-}
-
-/// All samples of an audio file, at 48 kHz, left and right in turns: 11 MiB for each minute.
-///
-/// # Errors
-/// [`SourceError`] if it cannot be read: what is wrong, and what to do.
-pub fn file_to_pcm(path: impl AsRef<Path>) -> Result<Vec<i16>, SourceError> {
-    let mut pcm = file::samples_of(path.as_ref())?;
-    let (mut samples, mut some) = (Vec::new(), Vec::new());
-    loop {
-        let more = pcm.read(&mut some)?;
-        samples.extend(some.drain(..).map(integer));
-        if !more {
-            return Ok(samples);
-        }
-    }
 }

@@ -10,8 +10,8 @@ use opus::{Channels, Decoder};
 use sanscord::play::Source;
 
 use super::{millis, stream, written};
-use crate::source::file::FileSource;
-use crate::source::pcm::{FRAME_SAMPLES, OpusEncoder, Pcm, PcmSource, file_to_pcm, pcm_frames};
+use crate::source::file::{FileSource, file_to_pcm};
+use crate::source::pcm::{FRAME_SAMPLES, OpusEncoder, Pcm, PcmSource, pcm_frames};
 
 /// A WAV file (RIFF, 16-bit PCM) of a tone, as loud on all channels.
 fn tone(rate: u32, channels: u16, hertz: f64, level: f64, length: Duration) -> Vec<u8> {
