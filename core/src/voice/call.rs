@@ -100,8 +100,9 @@ const MOVE_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_BEAT: Duration = Duration::from_secs(5);
 /// How many unanswered heartbeats are borne.
 const PATIENCE: u32 = 3;
-/// How often in a row Discord may send us away before the next attempt waits.
-const SENT_AWAY: u32 = 2;
+/// How often Discord may send us away, without a heartbeat between, before the next attempt waits: nobody is moved about
+/// as fast as that.
+const SENT_AWAY: u32 = 8;
 /// How often a resume is tried before the channel is asked for again.
 const RESUME_TRIES: u32 = 4;
 /// How many of the offered modes are kept to be shown.
@@ -132,6 +133,8 @@ pub struct Call {
     resumes_tried: u32,
     /// Whether Discord closed the voice session for good, with a code after which the main gateway says what follows.
     was_sent_away: bool,
+    /// How often it did since the last heartbeat that came back.
+    sent_away: u32,
     /// Whether Discord may still answer a leave of ours that came before the second try.
     leaving: bool,
     /// When the voice server last changed in mid-call.
@@ -177,6 +180,7 @@ impl Call {
             was_live: false,
             resumes_tried: 0,
             was_sent_away: false,
+            sent_away: 0,
             leaving: false,
             changed_server: None,
             state: None,
@@ -339,6 +343,7 @@ impl Call {
                     self.latency = Some(latency);
                     if matches!(self.phase, Phase::Live { .. }) {
                         self.attempt = 0;
+                        self.sent_away = 0;
                     }
                     self.out.event(Event::HeartbeatAcknowledged { latency });
                 }

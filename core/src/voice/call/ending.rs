@@ -20,8 +20,8 @@ impl Call {
         self.resumes_tried += u32::from(resume);
         self.drop_connection(if resume { KEEP_SESSION } else { END_SESSION });
         // A server that sends us away again and again is not tried at the network's speed.
-        if action == Action::Await && self.attempt < SENT_AWAY {
-            self.attempt += 1;
+        if action == Action::Await && self.sent_away < SENT_AWAY {
+            self.sent_away += 1;
             self.drop_media();
             self.server = None;
             self.was_sent_away = true;
