@@ -1172,7 +1172,7 @@ fn a_transition_that_is_not_executed_is_told() {
 /// So many frames of user 3 that user 1 cannot open.
 fn fail(call: &mut Call, count: u32) {
     let now = call.now;
-    let mut forged = call.members.get_mut(&user(3)).unwrap().seal(b"forged").unwrap();
+    let mut forged = call.members.get_mut(&user(3)).expect("it works").seal(b"forged").expect("a key");
     forged[0] ^= 1;
     for _ in 0..count {
         let failed = call.ours(user(1)).0.open(now, user(3), &mut forged.clone());
