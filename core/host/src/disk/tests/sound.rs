@@ -16,8 +16,9 @@ use symphonia::core::io::MediaSourceStream;
 use symphonia::default::{get_codecs, get_probe};
 
 use super::*;
+use crate::disk::encoder::Encoder;
 use crate::disk::source::{Samples, Source};
-use crate::disk::transcode::{Encoder, Transcoder};
+use crate::disk::transcode::Transcoder;
 use crate::disk::wav::WavWriter;
 
 const ALICE: UserId = UserId(81_384_788_765_712_384);
