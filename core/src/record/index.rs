@@ -23,7 +23,7 @@
 //! | `user`, `file` | whose it is, and its name in the same folder |
 //! | `failed` | why the file ends early, or `null` |
 //! | `length` | of the file |
-//! | `packets`, `missing`, `late`, `concealed`, `invalid` | as in [`TrackCounters`](crate::record::TrackCounters) |
+//! | `packets`, `missing`, `late`, `concealed`, `invalid` | as in [`TrackCounters`] |
 //! | `runs` | which SSRC filled what: `ssrc`, `from`, `to` |
 //! | `runs_left_out` | packets of those beyond the first 1,000 |
 //! | `losses` | gaps in which packets were lost: `at`, `samples` (pauses included), `packets` |

@@ -4,7 +4,7 @@
 //! | file | subject |
 //! |---|---|
 //! | [`threads`] | a thread for each open source |
-//! | [`file`] | which reader a file needs |
+//! | [`file`](mod@file) | which reader a file needs |
 //! | [`ogg`] | Ogg Opus, packets as they are |
 //! | [`channel`] | packets that the user brings one by one |
 //! | `decode` | other formats to samples at 48 kHz |
