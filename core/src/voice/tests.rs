@@ -1098,7 +1098,8 @@ fn a_resumed_call_without_hello_beats() {
     let mut bench = Bench::resuming();
     bench.message(&json!({"op": 9, "d": null}));
     bench.pass(secs(6));
-    assert_eq!(bench.heartbeats().len(), 1);
+    // The first comes at a random moment of the first interval.
+    assert!((1..=2).contains(&bench.heartbeats().len()));
 }
 
 #[test]
