@@ -115,6 +115,7 @@ pub struct Client {
     cluster: Cluster,
     /// Joins asked for while the guild's shard was not in session.
     joins: BTreeMap<GuildId, ChannelId>,
+    /// How we are in calls, for those to come.
     manners: BTreeMap<GuildId, Manner>,
     /// Recordings that start once their call is connected.
     records: BTreeMap<GuildId, record::Config>,
@@ -204,9 +205,9 @@ impl Client {
         recordings.find(|recording| recording.active && recording.guild == guild).map(|r| &r.recorder)
     }
 
-    /// Records the call in this guild, into a folder or as a [`record::Config`] says: see [`Recorder`]. It starts now, or as soon as the call
-    /// is connected; a recording that runs there already is finished first. A client that has stopped records
-    /// nothing.
+    /// Records the call in this guild, into a folder or as a [`record::Config`] says: see [`Recorder`]. It
+    /// starts now, or as soon as the call is connected; a recording that runs there already is finished first.
+    /// A client that has stopped records nothing.
     pub fn record(&mut self, now: Timestamp, guild: GuildId, config: impl Into<record::Config>) {
         self.tick(now);
         self.stop_recording(now, guild);
