@@ -514,7 +514,7 @@ impl Machine for Client {
             Input::Opened(socket) | Input::Frame(socket, _) | Input::Closed(socket, _) => {
                 Some(socket.scope())
             }
-            Input::Response(request, _) => Some(request.scope()),
+            Input::Response(request, _) | Input::Progress(request, _) => Some(request.scope()),
             Input::File(file, _) => Some(file.scope()),
             Input::Source(source, _) => Some(source.scope()),
         };

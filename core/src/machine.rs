@@ -3,6 +3,10 @@
 //! [`Input`] is what may happen to a machine, [`Output`] what it may ask for. Both are exhaustive on purpose:
 //! a new action does not compile until every driver performs it.
 
+mod http;
+
+pub use http::{Body, Fault, MAX_BODY, Method, Part, Progress, Request, Response, Save, Unanswered};
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -95,6 +99,8 @@ pub enum Input {
     Closed(SocketId, Closed),
     /// An HTTP request was answered, or will not be.
     Response(RequestId, Result<Response, Unanswered>),
+    /// How far a request has come, if it [asked](Request::progress) for that.
+    Progress(RequestId, Progress),
     /// A file was closed, or failed. The last input for it.
     File(FileId, FileReport),
     /// A source of audio brought something, or has come to its end.
@@ -130,6 +136,8 @@ pub enum Output<E> {
     Close(SocketId, Option<CloseFrame>),
     /// Make an HTTP request. Follow no redirect, retry nothing; answer with [`Input::Response`].
     SendRequest(RequestId, Request),
+    /// Give an HTTP request up. No [`Input::Response`] is due.
+    CancelRequest(RequestId),
     /// Create this file for appending, its folder too where missing. A file that is already there must not be
     /// touched: answer with [`FileReport::Failed`].
     OpenFile {
@@ -209,6 +217,7 @@ impl<E> Output<E> {
             Self::SendDatagram(socket, data) => Output::SendDatagram(socket, data),
             Self::Close(socket, frame) => Output::Close(socket, frame),
             Self::SendRequest(id, request) => Output::SendRequest(id, request),
+            Self::CancelRequest(id) => Output::CancelRequest(id),
             Self::OpenFile { file, path, encoding } => Output::OpenFile { file, path, encoding },
             Self::Append(file, data) => Output::Append(file, data),
             Self::Replace(file, data) => Output::Replace(file, data),
@@ -420,96 +429,6 @@ impl fmt::Display for Closed {
             }
         }
     }
-}
-
-/// An HTTP request to make.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Request {
-    /// The method.
-    pub method: Method,
-    /// `https://` or `http://`, with path and query.
-    pub url: Box<str>,
-    /// Header fields. Some hold secrets.
-    pub headers: Vec<(&'static str, Box<str>)>,
-    /// The body, empty if none.
-    pub body: Bytes,
-    /// How long the whole exchange may take, connecting included.
-    pub deadline: Duration,
-}
-
-/// Shows method and URL only: header fields hold the token.
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.url)
-    }
-}
-
-/// An HTTP method that Discord uses.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[expect(missing_docs, reason = "RFC 9110, section 9.3 and RFC 5789")]
-pub enum Method {
-    Delete,
-    Get,
-    Patch,
-    Post,
-    Put,
-}
-
-impl Method {
-    /// The method's name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Delete => "DELETE",
-            Self::Get => "GET",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// An HTTP answer, of any status.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Response {
-    /// The status code.
-    pub status: u16,
-    /// Header fields, names in lower case; values that are not UTF-8 are left out.
-    pub headers: Vec<(Box<str>, Box<str>)>,
-    /// The whole body, at most [`MAX_BODY`] bytes.
-    pub body: Bytes,
-}
-
-/// Shows status and length only.
-impl fmt::Debug for Response {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Response({}, {} bytes)", self.status, self.body.len())
-    }
-}
-
-impl Response {
-    /// The value of the first header field of this name, which must be in lower case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| &**n == name).map(|(_, value)| &**value)
-    }
-}
-
-/// The longest HTTP body that a driver takes in, in bytes; a longer one is [`Unanswered`]. Attachments aside,
-/// Discord's answers stay far below it.
-pub const MAX_BODY: usize = 32 << 20;
-
-/// Why an HTTP request got no answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unanswered {
-    /// What went wrong, for a human.
-    pub reason: Box<str>,
 }
 
 /// What a file is made of.

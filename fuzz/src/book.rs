@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sanscord::machine::{
-    CloseFrame, Closed, FileId, FileReport, Frame, Input, Output, RequestId, Response, SocketId, Unanswered,
+    CloseFrame, Closed, Fault, FileId, FileReport, Frame, Input, Output, RequestId, Response, SocketId,
+    Unanswered,
 };
 use sanscord::voice::discovery;
 
@@ -86,7 +87,7 @@ impl Book {
     /// Notes what happens to the machine.
     pub fn input(&mut self, input: &Input) {
         match input {
-            Input::Timeout | Input::Frame(..) | Input::Source(..) => {}
+            Input::Timeout | Input::Frame(..) | Input::Progress(..) | Input::Source(..) => {}
             Input::Opened(socket) => {
                 if let Some(at) = self.opening.iter().position(|(opening, _)| opening == socket) {
                     let (socket, is_udp) = self.opening.remove(at);
@@ -154,7 +155,7 @@ impl Book {
                 Input::Response(request, Ok(response))
             }),
             Step::Unanswered(request) => pick(&self.requests, *request)
-                .map(|request| Input::Response(request, Err(Unanswered { reason: "lost".into() }))),
+                .map(|request| Input::Response(request, Err(Unanswered::new(Fault::Lost, "lost")))),
             Step::Datagram(socket, data) => return datagram(*socket, data.clone()),
             Step::Rtp(socket, rtp) => return datagram(*socket, rtp.seal()),
             Step::Discovered(socket, address, port) => {
@@ -207,7 +208,7 @@ impl Book {
                     Step::Response(request, response.status, response.body.to_vec())
                 }
                 Input::Response(request, Err(_)) => Step::Unanswered(find(&self.requests, request)?),
-                Input::Source(..) => return None,
+                Input::Progress(..) | Input::Source(..) => return None,
                 Input::File(file, FileReport::Closed) => Step::FileClosed(find(&self.closing, file)?),
                 Input::File(file, FileReport::Failed { .. }) => {
                     let files: Vec<FileId> = self.files.iter().chain(&self.closing).copied().collect();

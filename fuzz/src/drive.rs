@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sanscord::machine::{
-    Closed, FileReport, Frame, Input, Machine, Output, SocketId, SourceReport, Unanswered,
+    Closed, Fault, FileReport, Frame, Input, Machine, Output, SocketId, SourceReport, Unanswered,
 };
 use sanscord::time::{Duration, Timestamp};
 use sanscord_testing::check::{Dead, Ledger};
@@ -132,7 +132,7 @@ impl<M: Machine> Drive<M> {
             (Dead::Socket(socket), 1) => Input::Frame(socket, Frame::Text(Bytes::from_static(b"{\"op\":7}"))),
             (Dead::Socket(socket), _) => Input::Closed(socket, Closed::ByPeer(None)),
             (Dead::Request(request), _) => {
-                Input::Response(request, Err(Unanswered { reason: "late".into() }))
+                Input::Response(request, Err(Unanswered::new(Fault::Late, "late")))
             }
             (Dead::File(file), 0) => Input::File(file, FileReport::Closed),
             (Dead::File(file), _) => Input::File(file, FileReport::Failed { reason: "late".into() }),

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::capture::redact::Redactor;
 use crate::machine::{
-    CloseFrame, Closed, Encoding, FileReport, Frame, Input, Output, Response, SourceReport, Unanswered,
+    Body, CloseFrame, Closed, Encoding, Fault, FileReport, Frame, Input, Output, Part, Progress, Response,
+    SourceReport, Unanswered,
 };
 use crate::play::Origin;
 use crate::time::{Duration, Timestamp};
@@ -72,7 +73,12 @@ pub(super) enum Step {
     },
     Unanswered {
         request: u64,
+        fault: Fault,
         reason: String,
+    },
+    Progress {
+        request: u64,
+        progress: Progress,
     },
     File {
         file: u64,
@@ -136,6 +142,11 @@ pub(super) enum Step {
         url: String,
         headers: Vec<(Box<str>, String)>,
         body: Data,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        save: Option<String>,
+    },
+    Cancel {
+        request: u64,
     },
     OpenFile {
         file: u64,
@@ -277,8 +288,11 @@ impl Step {
                 let (request, status) = (request.as_u64(), response.status);
                 Self::Response { request, status, headers, body: Data::body(&response.body, clean) }
             }
-            Input::Response(request, Err(Unanswered { reason })) => {
-                Self::Unanswered { request: request.as_u64(), reason: clean.string(reason) }
+            Input::Response(request, Err(Unanswered { fault, reason })) => {
+                Self::Unanswered { request: request.as_u64(), fault: *fault, reason: clean.string(reason) }
+            }
+            Input::Progress(request, progress) => {
+                Self::Progress { request: request.as_u64(), progress: *progress }
             }
             Input::File(file, report) => {
                 let failed = match report {
@@ -374,9 +388,11 @@ impl Step {
                     method: request.method.to_string(),
                     headers: request.headers.iter().map(header).collect(),
                     url: clean.string(&request.url),
-                    body: Data::body(&request.body, clean),
+                    body: Data::request(&request.body, clean),
+                    save: request.save.as_ref().map(|save| clean.string(&save.path)),
                 }
             }
+            Output::CancelRequest(request) => Self::Cancel { request: request.as_u64() },
             Output::OpenFile { file, path, encoding } => Self::OpenFile {
                 file: file.as_u64(),
                 path: clean.string(path),
@@ -431,6 +447,24 @@ impl Data {
             Frame::Text(data) => String::from_utf8(clean.text(data))
                 .map_or_else(|e| Self::BadText(hex(e.as_bytes())), Self::Text),
             Frame::Binary(data) => Self::Binary(hex(&clean.text(data))),
+        }
+    }
+
+    /// What a request carries; of files their paths only.
+    fn request(body: &Body, clean: &mut impl Clean) -> Self {
+        match body {
+            Body::Empty => Self::Text(String::new()),
+            Body::Bytes(bytes) => Self::body(bytes, clean),
+            Body::Parts(parts) => {
+                let mut whole = Vec::new();
+                for part in parts {
+                    match part {
+                        Part::Bytes(bytes) => whole.extend_from_slice(bytes),
+                        Part::File { path, .. } => whole.extend_from_slice(format!("<{path}>").as_bytes()),
+                    }
+                }
+                Self::body(&whole.into(), clean)
+            }
         }
     }
 

@@ -45,7 +45,7 @@
 //! use sanscord::capture::{Capture, ClusterCall, ClusterSetup, Replayed, Recording, replay};
 //! use sanscord::cluster::{self, Cluster};
 //! use sanscord::gateway::{self, Intents};
-//! use sanscord::machine::{FileReport, Input, Machine, Output, Unanswered};
+//! use sanscord::machine::{Fault, FileReport, Input, Machine, Output, Unanswered};
 //! use sanscord::secret::Token;
 //! use sanscord::time::Timestamp;
 //!
@@ -59,7 +59,7 @@
 //!     match capture.poll_output() {
 //!         Output::SendRequest(id, request) => {
 //!             assert_eq!(&*request.url, "https://discord.com/api/v10/gateway/bot");
-//!             let unanswered = Unanswered { reason: "no route to host".into() };
+//!             let unanswered = Unanswered::new(Fault::Unsent, "no route to host");
 //!             capture.handle_input(now, Input::Response(id, Err(unanswered)));
 //!         }
 //!         Output::OpenFile { path, .. } => assert_eq!(&*path, "session.jsonl"),

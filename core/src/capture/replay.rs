@@ -125,6 +125,7 @@ impl<M: Replayable> Player<M> {
             | Step::SendDatagram { .. }
             | Step::Close { .. }
             | Step::Request { .. }
+            | Step::Cancel { .. }
             | Step::OpenFile { .. }
             | Step::Append { .. }
             | Step::Replace { .. }
@@ -162,10 +163,10 @@ impl<M: Replayable> Player<M> {
             Step::Response { request, status, headers, body } => {
                 Input::Response(self.request(*request), Ok(body.to_response(*status, headers)?))
             }
-            Step::Unanswered { request, reason } => {
-                let reason = reason.as_str().into();
-                Input::Response(self.request(*request), Err(Unanswered { reason }))
+            Step::Unanswered { request, fault, reason } => {
+                Input::Response(self.request(*request), Err(Unanswered::new(*fault, reason.as_str())))
             }
+            Step::Progress { request, progress } => Input::Progress(self.request(*request), *progress),
             Step::File { file, failed } => {
                 let report = match failed {
                     None => FileReport::Closed,

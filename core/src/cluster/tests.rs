@@ -445,7 +445,7 @@ fn gateway_bot_is_asked_again_until_it_answers() {
     let mut bench = Bench::new(config());
     bench.input(Input::Timeout);
     let id = bench.asked.take().unwrap();
-    bench.input(Input::Response(id, Err(Unanswered { reason: "no route".into() })));
+    bench.input(Input::Response(id, Err(Unanswered::new(crate::machine::Fault::Unsent, "no route"))));
     assert!(matches!(bench.events[..], [Event::GatewayBotFailed { .. }]));
     bench.run(Duration::from_secs(5));
     assert_eq!(bench.ready(), 1);

@@ -453,6 +453,7 @@ impl Machine for Shard {
             | Input::Frame(..)
             | Input::Closed(..)
             | Input::Response(..)
+            | Input::Progress(..)
             | Input::File(..)
             | Input::Source(..) => {}
         }

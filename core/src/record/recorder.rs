@@ -442,6 +442,7 @@ impl Machine for Recorder {
             | Input::Frame(..)
             | Input::Closed(..)
             | Input::Response(..)
+            | Input::Progress(..)
             | Input::Source(..) => {}
         }
     }

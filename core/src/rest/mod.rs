@@ -10,9 +10,7 @@ use alloc::format;
 use alloc::vec;
 use core::fmt;
 
-use bytes::Bytes;
-
-use crate::machine::{Method, Request};
+use crate::machine::{Body, Method, Request};
 use crate::secret::Token;
 use crate::time::Duration;
 
@@ -59,7 +57,9 @@ impl Api {
             method,
             url: format!("{}{path}", self.base).into(),
             headers: vec![("authorization", self.authorization.clone()), ("user-agent", USER_AGENT.into())],
-            body: Bytes::new(),
+            body: Body::Empty,
+            save: None,
+            progress: false,
             deadline: DEADLINE,
         }
     }

@@ -544,6 +544,7 @@ impl Machine for Call {
             | Input::Frame(..)
             | Input::Closed(..)
             | Input::Response(..)
+            | Input::Progress(..)
             | Input::File(..)
             | Input::Source(..) => {}
         }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use sanscord::machine::{
-    Closed, Encoding, FileReport, Frame, Input, Machine, Output, Request, RequestId, SocketId, SourceId,
-    SourceReport, Unanswered,
+    Body, Closed, Encoding, Fault, FileReport, Frame, Input, Machine, Output, Part, Request, RequestId,
+    SocketId, SourceId, SourceReport, Unanswered,
 };
 use sanscord::time::{Duration, Timestamp};
 
@@ -283,7 +283,7 @@ where
         let is_failing = self.failing_requests > 0;
         self.failing_requests = self.failing_requests.saturating_sub(1);
         if is_failing || fate == Fate::Unsent {
-            let unanswered = Unanswered { reason: "connection reset by peer".into() };
+            let unanswered = Unanswered::new(Fault::Lost, "connection reset by peer");
             let at = (self.now + delay * 2).min(deadline);
             self.clients[index].inbox.insert(at, Input::Response(id, Err(unanswered)));
             return;
@@ -296,7 +296,7 @@ where
             method: Some(request.method),
             target: target(&request.url).to_owned(),
             headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect(),
-            body: request.body,
+            body: whole(&request.body),
         };
         self.server_inbox.insert(self.now + delay, input);
     }
@@ -317,6 +317,21 @@ where
 impl Udp {
     fn is(&self, client: usize, socket: SocketId) -> bool {
         self.client == client && self.socket == socket && self.open
+    }
+}
+
+/// The bytes of a body, with a file's path in place of what is in it: there is no disk to read from here.
+fn whole(body: &Body) -> Bytes {
+    match body {
+        Body::Empty => Bytes::new(),
+        Body::Bytes(bytes) => bytes.clone(),
+        Body::Parts(parts) => {
+            let parts = parts.iter().map(|part| match part {
+                Part::Bytes(bytes) => &bytes[..],
+                Part::File { path, .. } => path.as_bytes(),
+            });
+            parts.collect::<Vec<_>>().concat().into()
+        }
     }
 }
 
@@ -342,6 +357,7 @@ impl fmt::Display for Told<'_> {
             Input::Response(request, Err(unanswered)) => {
                 write!(f, "unanswered {} {}", request.as_u64(), unanswered.reason)
             }
+            Input::Progress(request, progress) => write!(f, "progress {} {progress:?}", request.as_u64()),
             Input::File(file, report) => write!(f, "file {} {report:?}", file.as_u64()),
             Input::Source(source, report) => write!(f, "source {} {report:?}", source.as_u64()),
         }
@@ -359,8 +375,9 @@ impl<E: fmt::Debug> fmt::Display for Asked<'_, E> {
             Output::SendDatagram(socket, data) => write!(f, "datagram {} {}", socket.as_u64(), Brief(data)),
             Output::Close(socket, frame) => write!(f, "close {} {frame:?}", socket.as_u64()),
             Output::SendRequest(id, request) => {
-                write!(f, "request {} {request:?} {}", id.as_u64(), Brief(&request.body))
+                write!(f, "request {} {request:?} {}", id.as_u64(), Brief(&whole(&request.body)))
             }
+            Output::CancelRequest(id) => write!(f, "cancel {}", id.as_u64()),
             Output::OpenFile { file, path, encoding: Encoding::Plain } => {
                 write!(f, "open {} {path}", file.as_u64())
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use sanscord::machine::{
-    Closed, FileReport, Frame, Input, Machine, Output, Response, SourceReport, Unanswered,
+    Closed, Fault, FileReport, Frame, Input, Machine, Output, Response, SourceReport, Unanswered,
 };
 use sanscord::time::Duration;
 
@@ -57,7 +57,7 @@ where
                     0..3 => {
                         Ok(Response { status: 200, headers: Vec::new(), body: Bytes::from_static(b"{}") })
                     }
-                    _ => Err(Unanswered { reason: reason() }),
+                    _ => Err(Unanswered::new(Fault::Lost, reason())),
                 };
                 client.machine.handle_input(now, Input::Response(request, answer));
             }

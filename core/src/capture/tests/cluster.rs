@@ -22,7 +22,7 @@ use crate::gateway::session::Session;
 use crate::gateway::{self, Compression, EventName, Intents, Interest, ShardId};
 use crate::id::GuildId;
 use crate::machine::{
-    CloseFrame, Closed, Frame, Input, Machine, Output, RequestId, Response, SocketId, Unanswered,
+    CloseFrame, Closed, Fault, Frame, Input, Machine, Output, RequestId, Response, SocketId, Unanswered,
 };
 use crate::secret::Token;
 use crate::time::{Duration, Timestamp};
@@ -259,7 +259,7 @@ fn life() -> Discord {
         discord.bench.sleep();
         discord.settle();
     }
-    let unanswered = Unanswered { reason: format!("proxy {PROXY} is down").into() };
+    let unanswered = Unanswered::new(Fault::Unsent, format!("proxy {PROXY} is down"));
     let request = discord.asked.take().unwrap();
     discord.input(Input::Response(request, Err(unanswered)));
     discord.until("both up", |discord| discord.are_ready(2));

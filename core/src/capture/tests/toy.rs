@@ -15,7 +15,7 @@ use super::Bench;
 use crate::capture::{Capture, Recording, ReplayError, Replayable, Replayed, Secret, replay};
 use crate::entropy::Entropy;
 use crate::machine::{
-    CloseFrame, Closed, Encoding, FileId, FileReport, Frame, Input, Machine, Method, Output, Request,
+    CloseFrame, Closed, Encoding, Fault, FileId, FileReport, Frame, Input, Machine, Method, Output, Request,
     RequestId, Response, Scope, SocketId, Unanswered,
 };
 use crate::time::{Duration, Timestamp};
@@ -82,7 +82,9 @@ impl Replayable for Toy {
                         method: Method::Post,
                         url: format!("https://toy.test/api/webhooks/17/{token}").into(),
                         headers: vec![("authorization", format!("Bot {}", self.setup.token).into())],
-                        body: Bytes::from(format!("{{\"nonce\":{}}}", self.entropy.below(1000))),
+                        body: Bytes::from(format!("{{\"nonce\":{}}}", self.entropy.below(1000))).into(),
+                        save: None,
+                        progress: false,
                         deadline: Duration::from_secs(1),
                     },
                 ));
@@ -187,7 +189,7 @@ fn session() -> Bench<Toy> {
             body: Bytes::from_static(b"{\"url\":\"https://toy.test/api/webhooks/17/webhook-aBcDeF\"}"),
         }),
     ));
-    bench.input(Input::Response(request, Err(Unanswered { reason: "twice".into() })));
+    bench.input(Input::Response(request, Err(Unanswered::new(Fault::Lost, "twice"))));
     bench.apply(Wish::Write);
     let file = bench.capture.machine().file.unwrap();
     bench.input(Input::File(file, FileReport::Failed { reason: format!("disk says {TOKEN}").into() }));
