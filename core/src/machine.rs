@@ -5,6 +5,7 @@
 
 mod http;
 
+pub(crate) use http::shown as shown_url;
 pub use http::{Body, Fault, MAX_BODY, Method, Part, Progress, Request, Response, Save, Unanswered};
 
 use alloc::boxed::Box;

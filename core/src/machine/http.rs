@@ -37,7 +37,7 @@ impl fmt::Debug for Request {
 
 /// A URL as it may be logged: what follows `/webhooks/<id>/` or `/interactions/<id>/` is a token, and a query may
 /// hold one.
-fn shown(url: &str) -> impl fmt::Display + '_ {
+pub(crate) fn shown(url: &str) -> impl fmt::Display + '_ {
     struct Shown<'a>(&'a str);
     impl fmt::Display for Shown<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use serde::Deserialize;
 
-use crate::machine::{Method, Request, Response};
+use crate::machine::{Request, Response};
 use crate::rest::{Api, RestError};
 
 /// Where the gateway is and how it may be used (discord-api-docs, Gateway, Get Gateway Bot).
@@ -35,7 +35,7 @@ impl GatewayBot {
     /// The request.
     #[must_use]
     pub fn request(api: &Api) -> Request {
-        api.request(Method::Get, "/gateway/bot")
+        api.get("/gateway/bot")
     }
 
     /// Reads the answer.

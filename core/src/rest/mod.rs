@@ -1,73 +1,46 @@
 //! Discord's HTTP API, version 10: requests as values.
 //!
-//! What a connection needs is here: `GET /gateway/bot`. [`error`] reads answers that are no success.
+//! A [`Call`] is a request: which [`Endpoint`], what for, and what the answer is. It is made by an id's methods, or by
+//! the endpoint itself, and does nothing by itself:
+//!
+//! ```
+//! use sanscord::id::{ChannelId, MessageId};
+//!
+//! let channel = ChannelId(41771983423143937);
+//! let call = channel.send("hi").reply_to(MessageId(162701077035089920));
+//! assert_eq!(call.to_string(), "POST /channels/41771983423143937/messages");
+//! ```
+//!
+//! A client of an adapter makes it: `discord.call(call)`. Whoever has HTTP of their own asks [`Api::request`] for
+//! the [`Request`](crate::machine::Request) to send, and [`Call::read`] for what came back.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `api` | base URL and tokens: from drafts to HTTP requests |
+//! | `call`, `draft`, `invalid` | a request as a value; what it is made of; why it is refused before it is sent |
+//! | `upload` | files, and the multipart body that carries them |
+//! | `endpoint` | the table of all endpoints, by resource |
+//! | `error`, `failure` | answers that are no success; why a call came to nothing |
+//! | `task` | what takes several requests |
+//! | `gateway` | `GET /gateway/bot` |
 
+pub mod api;
+pub mod call;
+pub mod draft;
+pub mod endpoint;
 pub mod error;
+pub mod failure;
 pub mod gateway;
+pub mod invalid;
+pub mod task;
+pub mod upload;
 
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::vec;
-use core::fmt;
-
-use crate::machine::{Body, Method, Request};
-use crate::secret::Token;
-use crate::time::Duration;
-
+pub use api::{API_BASE, Api};
+pub use call::{Answer, Call, Endpoint};
+pub use draft::Draft;
 pub use error::RestError;
+pub use failure::{Cause, Error};
 pub use gateway::GatewayBot;
-
-/// Where the API is, unless told otherwise.
-pub const API_BASE: &str = "https://discord.com/api/v10";
-
-/// Who we are (discord-api-docs, Reference, User Agent): Discord refuses requests without it.
-const USER_AGENT: &str =
-    concat!("DiscordBot (", env!("CARGO_PKG_REPOSITORY"), ", ", env!("CARGO_PKG_VERSION"), ")");
-
-/// How long a request may take, connecting included.
-const DEADLINE: Duration = Duration::from_secs(15);
-
-/// The API as one bot sees it.
-#[derive(Clone)]
-pub struct Api {
-    base: Box<str>,
-    authorization: Box<str>,
-}
-
-impl Api {
-    /// The API at `base`, such as [`API_BASE`]: a URL with its version and without a trailing slash.
-    #[must_use]
-    pub fn new(base: &str, token: &Token) -> Self {
-        Self {
-            base: base.trim_end_matches('/').into(),
-            authorization: format!("Bot {}", token.expose()).into(),
-        }
-    }
-
-    /// The API's base URL, without a trailing slash.
-    #[must_use]
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
-    /// A request without a body. The path starts with a slash.
-    #[must_use]
-    pub fn request(&self, method: Method, path: &str) -> Request {
-        Request {
-            method,
-            url: format!("{}{path}", self.base).into(),
-            headers: vec![("authorization", self.authorization.clone()), ("user-agent", USER_AGENT.into())],
-            body: Body::Empty,
-            save: None,
-            progress: false,
-            deadline: DEADLINE,
-        }
-    }
-}
-
-/// Hides the token.
-impl fmt::Debug for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Api({})", self.base)
-    }
-}
+pub use invalid::Invalid;
+pub use task::{Progress, Step, Task};
+pub use upload::File;

@@ -1,0 +1,196 @@
+//! The API as one program sees it: base URL, tokens, and how a draft becomes an HTTP request.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+
+use crate::machine::{Body, Method, Request};
+use crate::rest::draft::{Draft, Identity, is_url, segment};
+use crate::rest::invalid::Invalid;
+use crate::rest::upload::{self, File, MAX_FILES};
+use crate::secret::Token;
+use crate::time::Duration;
+
+/// Where the API is, unless told otherwise.
+pub const API_BASE: &str = "https://discord.com/api/v10";
+
+/// Who we are (discord-api-docs, Reference, User Agent): Discord refuses requests without it.
+const USER_AGENT: &str =
+    concat!("DiscordBot (", env!("CARGO_PKG_REPOSITORY"), ", ", env!("CARGO_PKG_VERSION"), ")");
+
+/// How long a single HTTP exchange may take, connecting included.
+pub const EXCHANGE: Duration = Duration::from_secs(15);
+
+/// The API as one bot sees it.
+#[derive(Clone)]
+pub struct Api {
+    base: Box<str>,
+    user_agent: Box<str>,
+    bot: Option<Box<str>>,
+    user: Option<Box<str>>,
+}
+
+impl Api {
+    /// The API at `base`, such as [`API_BASE`]: a URL with its version and without a trailing slash.
+    #[must_use]
+    pub fn new(base: &str, token: &Token) -> Self {
+        let mut api = Self::anonymous(base);
+        if !token.is_empty() {
+            api.bot = Some(format!("Bot {}", token.expose()).into());
+        }
+        api
+    }
+
+    /// The API without any token: for webhooks, and what is public.
+    #[must_use]
+    pub fn anonymous(base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').into(), user_agent: USER_AGENT.into(), bot: None, user: None }
+    }
+
+    /// Adds a user's token, for calls [as the user](crate::rest::Call::as_user), and for all where there is no
+    /// bot's. One that begins with `Bearer ` is one of OAuth2.
+    #[must_use]
+    pub fn with_user(mut self, token: &Token) -> Self {
+        self.user = (!token.is_empty()).then(|| token.expose().into());
+        self
+    }
+
+    /// Names the program in the `User-Agent`, behind the library's own name.
+    #[must_use]
+    pub fn with_name(mut self, name: &str, version: &str) -> Self {
+        let plain = |text: &str| text.chars().filter(|c| c.is_ascii_graphic()).collect::<String>();
+        self.user_agent = format!("{USER_AGENT} {}/{}", plain(name), plain(version)).into();
+        self
+    }
+
+    /// The API's base URL, without a trailing slash.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The HTTP request of a draft. `boundary` parts a multipart body: 16 or more letters or digits that no file
+    /// holds by chance.
+    ///
+    /// # Errors
+    /// If Discord would refuse it.
+    pub fn request(&self, draft: &Draft, boundary: &str) -> Result<Request, Invalid> {
+        if let Some(invalid) = &draft.invalid {
+            return Err(invalid.clone());
+        }
+        let mut headers = vec![("user-agent", self.user_agent.clone())];
+        if let Some(authorization) = self.authorization(draft)? {
+            headers.push(("authorization", authorization.into()));
+        }
+        if let Some(reason) = &draft.reason {
+            headers.push(("x-audit-log-reason", segment(reason).into()));
+        }
+        let body = if !draft.files.is_empty() {
+            headers.push(("content-type", format!("multipart/form-data; boundary={boundary}").into()));
+            Body::Parts(upload::multipart(boundary, &payload(draft)?, &draft.files))
+        } else {
+            match (&draft.whole, &draft.object) {
+                (Some(value), _) => json(&mut headers, value),
+                (None, Some(map)) => json(&mut headers, map),
+                (None, None) => Body::Empty,
+            }
+        };
+        Ok(Request {
+            method: draft.method,
+            url: self.url(draft).into(),
+            headers,
+            body,
+            save: draft.save.clone(),
+            progress: draft.progress,
+            deadline: EXCHANGE,
+        })
+    }
+
+    /// A request without parameters. The path starts with a slash.
+    pub(crate) fn get(&self, path: &str) -> Request {
+        // Nothing is set that could be refused.
+        self.request(&Draft::new(Method::Get, path), "").unwrap_or_else(|_| Request {
+            method: Method::Get,
+            url: format!("{}{path}", self.base).into(),
+            headers: Vec::new(),
+            body: Body::Empty,
+            save: None,
+            progress: false,
+            deadline: EXCHANGE,
+        })
+    }
+
+    fn url(&self, draft: &Draft) -> String {
+        let base = if is_url(&draft.path) { "" } else { &*self.base };
+        let mut url = format!("{base}{}", draft.path);
+        for (index, (name, value)) in draft.query.iter().enumerate() {
+            url.push(if index == 0 && !draft.path.contains('?') { '?' } else { '&' });
+            url.push_str(&segment(name));
+            url.push('=');
+            url.push_str(&segment(value));
+        }
+        url
+    }
+
+    fn authorization(&self, draft: &Draft) -> Result<Option<&str>, Invalid> {
+        let missing = |what| Err(Invalid::new("Authorization", what));
+        match draft.identity {
+            Identity::Nobody => Ok(None),
+            Identity::User => match &self.user {
+                Some(token) => Ok(Some(token)),
+                None => missing("this asks as the user, but no user token was given"),
+            },
+            Identity::Default => match self.bot.as_ref().or(self.user.as_ref()) {
+                Some(token) => Ok(Some(token)),
+                None => missing("this needs a bot token, and none was given: set DISCORD_BOT_TOKEN"),
+            },
+        }
+    }
+}
+
+fn json(headers: &mut Vec<(&'static str, Box<str>)>, body: &impl serde::Serialize) -> Body {
+    headers.push(("content-type", "application/json".into()));
+    // Fails only for maps whose keys are not strings, which no JSON value has.
+    Body::from(Bytes::from(serde_json::to_vec(body).unwrap_or_default()))
+}
+
+/// What a multipart body has for `payload_json`: the files are listed in `attachments`, unless the caller did.
+fn payload(draft: &Draft) -> Result<Vec<u8>, Invalid> {
+    if draft.files.len() > MAX_FILES {
+        let why = format!("has {} files, but Discord takes {MAX_FILES} at most", draft.files.len());
+        return Err(Invalid::new("files", why));
+    }
+    for (index, File { part, limit, name, .. }) in draft.files.iter().enumerate() {
+        if let crate::machine::Part::Bytes(bytes) = part
+            && bytes.len() as u64 > *limit
+        {
+            let why = format!("{name} has {} bytes, but {limit} are allowed", bytes.len());
+            return Err(Invalid::new(format!("files[{index}]"), why));
+        }
+    }
+    if draft.whole.is_some() {
+        return Err(Invalid::new("files", "can go along with an object only"));
+    }
+    let mut map = draft.object.clone().unwrap_or_default();
+    let entries = draft.files.iter().enumerate().map(|(index, file)| file.entry(index));
+    match map.get_mut("attachments") {
+        // An edit lists the files to keep, too.
+        Some(serde_json::Value::Array(listed)) => listed.extend(entries),
+        _ => {
+            map.insert("attachments".to_string(), entries.collect());
+        }
+    }
+    Ok(serde_json::to_vec(&map).unwrap_or_default())
+}
+
+/// Hides the tokens.
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Api({})", self.base)
+    }
+}

@@ -1,0 +1,230 @@
+//! What a request is made of, before it is HTTP.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+use core::ops::RangeInclusive;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::machine::{Method, Save};
+use crate::rest::invalid::{Invalid, check};
+use crate::rest::upload::File;
+use crate::time::Duration;
+
+/// A request of Discord's API, of any endpoint, its answer's type left open.
+///
+/// What is not modelled can be asked for with this: [`Draft::new`], [`query`](Draft::query), [`set`](Draft::set).
+#[derive(Clone, PartialEq)]
+pub struct Draft {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
+    /// The fields of the JSON body.
+    pub(crate) object: Option<Map<String, Value>>,
+    /// A JSON body that is no object; in its place.
+    pub(crate) whole: Option<Value>,
+    pub(crate) files: Vec<File>,
+    pub(crate) reason: Option<String>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) identity: Identity,
+    pub(crate) save: Option<Save>,
+    pub(crate) progress: bool,
+    /// Whether a repeat does no harm although the method alone does not say so.
+    pub(crate) repeatable: bool,
+    pub(crate) invalid: Option<Invalid>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Identity {
+    /// The bot, or the user where there is no bot's token.
+    #[default]
+    Default,
+    /// The user whose token was given.
+    User,
+    /// Nobody: what stands in the URL is enough, as with a webhook's token.
+    Nobody,
+}
+
+impl Draft {
+    /// A request of this path, which begins with a slash and has no query. What comes from outside must be
+    /// percent-encoded in it: see [`segment`].
+    ///
+    /// A path that is a whole `https://` or `http://` URL goes there, without any token.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        let path = path.into();
+        let identity = if is_url(&path) { Identity::Nobody } else { Identity::Default };
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            object: None,
+            whole: None,
+            files: Vec::new(),
+            reason: None,
+            deadline: None,
+            identity,
+            save: None,
+            progress: false,
+            repeatable: false,
+            invalid: None,
+        }
+    }
+
+    /// The method.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The path, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The parameters of the query, in order.
+    #[must_use]
+    pub fn queries(&self) -> &[(Cow<'static, str>, String)] {
+        &self.query
+    }
+
+    /// The JSON body; `None` if there is none.
+    #[must_use]
+    pub fn json(&self) -> Option<Value> {
+        self.whole.clone().or_else(|| self.object.clone().map(Value::Object))
+    }
+
+    /// The files that go along.
+    #[must_use]
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// Whether it may be repeated after an attempt of which nobody knows whether it was carried out: its method is
+    /// idempotent (RFC 9110, section 9.2.2), or Discord notices a repeat.
+    #[must_use]
+    pub const fn is_repeatable(&self) -> bool {
+        self.repeatable || self.method.is_idempotent()
+    }
+
+    /// How long the whole call may take, waiting for limits and repeats included; `None` for the client's default.
+    #[must_use]
+    pub const fn time_limit(&self) -> Option<Duration> {
+        self.deadline
+    }
+
+    /// Adds a parameter to the query.
+    pub fn query(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> &mut Self {
+        self.query.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Sets a field of the JSON body.
+    pub fn set(&mut self, name: &str, value: impl Serialize) -> &mut Self {
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.object.get_or_insert_default().insert(name.to_string(), value);
+            }
+            Err(error) => self.refuse(Invalid::new(name.to_string(), error.to_string())),
+        }
+        self
+    }
+
+    /// Sends this as the JSON body: an object's fields can be set further.
+    pub fn body(&mut self, value: impl Serialize) -> &mut Self {
+        match serde_json::to_value(value) {
+            Ok(Value::Object(map)) => self.object = Some(map),
+            Ok(value) => self.whole = Some(value),
+            Err(error) => self.refuse(Invalid::new("body", error.to_string())),
+        }
+        self
+    }
+
+    /// The value of a field of the JSON body.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.object.as_ref()?.get(name)
+    }
+
+    /// Notes what Discord would refuse: the first fault is told.
+    pub(crate) fn refuse(&mut self, invalid: Invalid) {
+        self.invalid.get_or_insert(invalid);
+    }
+
+    pub(crate) fn check(&mut self, result: Result<(), Invalid>) {
+        if let Err(invalid) = result {
+            self.refuse(invalid);
+        }
+    }
+
+    /// Refuses a repeated parameter of the query outside these bounds.
+    pub(crate) fn check_each(&mut self, name: &'static str, range: RangeInclusive<i64>) {
+        let values: Vec<()> = self.query.iter().filter(|(known, _)| known == name).map(|_| ()).collect();
+        self.check(check(name, &values, range));
+    }
+
+    /// Refuses a second one of several parameters that exclude each other.
+    pub(crate) fn at_most_one(&mut self, names: &[&'static str]) {
+        let mut given = names.iter().filter(|name| self.query.iter().any(|(known, _)| known == *name));
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
+            let why =
+                alloc::format!("cannot be given along with {first}: one of {} at most", names.join(", "));
+            self.refuse(Invalid::new(*second, why));
+        }
+    }
+}
+
+/// Method and path: `POST /channels/5/messages`. Tokens in a path are hidden.
+impl fmt::Display for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, crate::machine::shown_url(&self.path))
+    }
+}
+
+/// Shows method and path, and the names of what is set: the values may be anything.
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        for (index, (name, _)) in self.query.iter().enumerate() {
+            write!(f, "{}{name}", if index == 0 { '?' } else { '&' })?;
+        }
+        if let Some(map) = &self.object {
+            let names: Vec<&str> = map.keys().map(String::as_str).collect();
+            write!(f, " {{{}}}", names.join(", "))?;
+        }
+        if !self.files.is_empty() {
+            write!(f, " and {} files", self.files.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a path is a URL of its own.
+pub(crate) fn is_url(path: &str) -> bool {
+    ["https://", "http://"].iter().any(|scheme| path.starts_with(scheme))
+}
+
+/// Text as a segment of a path, or as a name or value in a query: all but RFC 3986's unreserved characters
+/// percent-encoded (section 2.3).
+#[must_use]
+pub fn segment(text: impl fmt::Display) -> String {
+    let mut encoded = String::new();
+    for byte in text.to_string().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // A String takes everything.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    // A path would lose a segment that is nothing but dots (RFC 3986, section 5.2.4).
+    match &*encoded {
+        "." => "%2E".into(),
+        ".." => "%2E%2E".into(),
+        _ => encoded,
+    }
+}

@@ -1,0 +1,74 @@
+//! What takes several requests.
+
+use crate::machine::Response;
+use crate::rest::call::{Answer, Call, Endpoint};
+use crate::rest::draft::Draft;
+use crate::rest::failure::{Cause, Error};
+use crate::time::Duration;
+
+/// A machine that makes several requests, one after the other, and brings items as it goes.
+///
+/// An adapter's client runs it: `discord.run(task)` is an iterator, or a stream. It is a value: dropped it is
+/// cancelled, and a clone of it, or what [its own documentation](self) says to save of it, goes on from where it was.
+pub trait Task {
+    /// What it brings.
+    type Item;
+
+    /// What to do next. After [`Step::Call`] the next call is of [`answer`](Self::answer); after [`Step::Done`] it
+    /// is done for good.
+    fn next(&mut self) -> Step<Self::Item>;
+
+    /// Takes what came of the last [`Step::Call`].
+    fn answer(&mut self, answer: Result<Response, Error>);
+
+    /// How far it has come.
+    fn progress(&self) -> Progress;
+}
+
+/// What a task wants.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// Make this request.
+    Call(Draft),
+    /// Wait so long.
+    Wait(Duration),
+    /// Hand this to the user.
+    Item(T),
+    /// Hand this to the user. The task goes on where it can: with [`Step::Done`] where it cannot.
+    Failed(Error),
+    /// Nothing more will come.
+    Done,
+}
+
+/// How far a task has come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Progress {
+    /// Requests that were answered.
+    pub requests: u64,
+    /// Items that were brought, or things that were done.
+    pub done: u64,
+    /// How many there are in all, if that is known; it may change.
+    pub total: Option<u64>,
+}
+
+/// Reads the answer of a call.
+///
+/// # Errors
+/// If it failed, or if the answer is not what is documented.
+pub fn read<E: Endpoint>(draft: &Draft, answer: Result<Response, Error>) -> Result<E::Answer, Error> {
+    let response = answer?;
+    E::Answer::read(&response).map_err(|error| unreadable(draft, &response, error))
+}
+
+/// Reads the answer of this call.
+///
+/// # Errors
+/// If it failed, or if the answer is not what is documented.
+pub fn read_answer<E: Endpoint>(call: &Call<E>, answer: Result<Response, Error>) -> Result<E::Answer, Error> {
+    read::<E>(call.draft(), answer)
+}
+
+fn unreadable(draft: &Draft, response: &Response, error: crate::envelope::DecodeError) -> Error {
+    let beginning = alloc::string::String::from_utf8_lossy(&response.body).chars().take(200).collect();
+    Error::new(draft, Cause::Answer { error, beginning })
+}
