@@ -56,6 +56,7 @@ impl Book {
             }
             Output::Close(socket, _) => self.forget(*socket),
             Output::SendRequest(request, _) => self.requests.push(*request),
+            Output::CancelRequest(request) => self.requests.retain(|open| open != request),
             Output::OpenFile { file, .. } => self.files.push(*file),
             Output::Append(file, data) => {
                 if let Some(written) = &mut self.written {

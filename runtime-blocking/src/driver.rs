@@ -212,6 +212,10 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                     debug!(id = id.as_u64(), method = %request.method, "request");
                     self.http.send(id, request);
                 }
+                Output::CancelRequest(id) => {
+                    debug!(id = id.as_u64(), "cancel");
+                    self.http.cancel(id);
+                }
                 Output::OpenFile { file, path, encoding } => {
                     debug!(file = file.as_u64(), %path, "open file");
                     self.write(file, Step::Open { path, encoding });
@@ -316,9 +320,10 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
             match report {
                 Report::Connected(id, made) => self.connected(id, made),
                 Report::Input(input) => self.input_unless_ending(input),
-                Report::Answered(input) => {
-                    self.http.finished();
-                    self.input_unless_ending(input);
+                Report::Answered(id, answer) => {
+                    if self.http.finished(id) {
+                        self.input_unless_ending(Input::Response(id, answer));
+                    }
                 }
                 Report::FilesDone => {
                     if let Some(ending) = &mut self.ending {

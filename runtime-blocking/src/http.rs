@@ -1,12 +1,12 @@
 //! HTTP requests, each on a thread of its own for as long as it lasts.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sanscord::machine::{Input, MAX_BODY, Request, RequestId, Response, Unanswered};
+use sanscord::machine::{Fault, MAX_BODY, Request, RequestId, Response, Unanswered};
 use sanscord_host::Network;
 use sanscord_host::failure::{CUT, explain, is_cut, rustls_error};
 use tracing::debug;
@@ -21,6 +21,7 @@ pub(crate) struct Http {
     agent: Agent,
     reporter: Reporter,
     running: usize,
+    wanted: HashSet<RequestId>,
     waiting: VecDeque<Exchange>,
 }
 
@@ -49,21 +50,30 @@ impl Http {
             .accept_encoding("")
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
-        Self { agent: config.into(), reporter, running: 0, waiting: VecDeque::new() }
+        Self { agent: config.into(), reporter, running: 0, wanted: HashSet::new(), waiting: VecDeque::new() }
     }
 
     pub(crate) fn send(&mut self, id: RequestId, request: Request) {
         // A deadline beyond the end of the clock is a day.
         let now = Instant::now();
         let deadline = now.checked_add(request.deadline).unwrap_or_else(|| now + Duration::from_secs(86_400));
+        self.wanted.insert(id);
         self.waiting.push_back(Exchange { id, request, deadline });
         self.start();
     }
 
     /// One has been answered: its place is free.
-    pub(crate) fn finished(&mut self) {
+    /// Whether it had not been cancelled.
+    pub(crate) fn finished(&mut self, id: RequestId) -> bool {
         self.running -= 1;
         self.start();
+        self.wanted.remove(&id)
+    }
+
+    /// Its answer is not wanted any more.
+    pub(crate) fn cancel(&mut self, id: RequestId) {
+        self.wanted.remove(&id);
+        self.waiting.retain(|exchange| exchange.id != id);
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -89,9 +99,9 @@ impl Http {
 }
 
 fn report(reporter: &Reporter, id: RequestId, answer: Result<Response, String>) {
-    let answer = answer.map_err(|reason| Unanswered { reason: reason.into() });
+    let answer = answer.map_err(|reason| Unanswered::new(Fault::Lost, reason));
     debug!(request = id.as_u64(), ?answer, "answered");
-    reporter.send(Report::Answered(Input::Response(id, answer)));
+    reporter.send(Report::Answered(id, answer));
 }
 
 fn perform(agent: &Agent, Exchange { request, deadline, .. }: Exchange) -> Result<Response, String> {
@@ -115,10 +125,12 @@ fn perform(agent: &Agent, Exchange { request, deadline, .. }: Exchange) -> Resul
     for (name, value) in &request.headers {
         head = head.header(*name, &**value);
     }
-    let answer = if request.body.is_empty() && matches!(request.method.as_str(), "GET" | "DELETE") {
+    let answer = if request.body == sanscord::machine::Body::Empty
+        && matches!(request.method.as_str(), "GET" | "DELETE")
+    {
         run(agent, head.body(()), left)
     } else {
-        run(agent, head.body(&request.body[..]), left)
+        run(agent, head.body(bytes(&request.body)), left)
     };
     let (head, mut body) = answer.map_err(fail)?.into_parts();
     let body = body.with_config().limit(MAX_BODY as u64).read_to_vec().map_err(fail)?;
@@ -126,6 +138,13 @@ fn perform(agent: &Agent, Exchange { request, deadline, .. }: Exchange) -> Resul
     let headers =
         headers.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
     Ok(Response { status: head.status.as_u16(), headers: headers.collect(), body: Bytes::from(body) })
+}
+
+fn bytes(body: &sanscord::machine::Body) -> &[u8] {
+    match body {
+        sanscord::machine::Body::Bytes(bytes) => bytes,
+        _ => &[],
+    }
 }
 
 fn run(

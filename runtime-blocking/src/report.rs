@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use mio::Waker;
-use sanscord::machine::{Closed, Input, SocketId};
+use sanscord::machine::{Closed, Input, RequestId, Response, SocketId, Unanswered};
 use tungstenite::WebSocket;
 
 use crate::socket::Tcp;
@@ -15,7 +15,7 @@ pub(crate) enum Report {
     Connected(SocketId, Result<Box<WebSocket<Stream<Tcp>>>, Closed>),
     Input(Input),
     /// A response, after which there is room for one more request.
-    Answered(Input),
+    Answered(RequestId, Result<Response, Unanswered>),
     FilesDone,
 }
 

@@ -16,7 +16,7 @@ use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::FuturesUnordered;
 use rustls::ClientConfig;
 use sanscord::machine::{
-    Audio, CloseFrame, Closed, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
+    Audio, CloseFrame, Closed, Fault, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
     Unanswered,
 };
 use sanscord::time::Timestamp;
@@ -45,6 +45,7 @@ pub struct Driver<M: Machine> {
     timer: Option<(Instant, Timer)>,
     tls: Arc<ClientConfig>,
     connect_timeout: Duration,
+    requests: HashMap<RequestId, AbortHandle>,
     commands: Pin<Box<Receiver<Command<M>>>>,
     handles_gone: bool,
     events: Arc<Queue<M::Event>>,
@@ -100,6 +101,7 @@ impl<M: Machine> Driver<M> {
             timer: None,
             tls: Arc::new(tls),
             connect_timeout: network.connect_limit(),
+            requests: HashMap::new(),
             commands: Box::pin(commands),
             handles_gone: false,
             events: Arc::clone(&events),
@@ -189,6 +191,12 @@ impl<M: Machine> Driver<M> {
                 }
                 Output::Close(socket, frame) => self.close(socket, frame),
                 Output::SendRequest(id, request) => self.send_request(id, request),
+                Output::CancelRequest(id) => {
+                    debug!(id = id.as_u64(), "cancel");
+                    if let Some(task) = self.requests.remove(&id) {
+                        task.abort();
+                    }
+                }
                 Output::OpenFile { file, path, encoding } => {
                     debug!(file = file.as_u64(), %path, "open file");
                     self.write(file, Step::Open { path, encoding });
@@ -267,13 +275,15 @@ impl<M: Machine> Driver<M> {
         // Webhooks and interactions have their token in the path.
         debug!(id = id.as_u64(), method = %request.method, "request");
         let tls = Arc::clone(&self.tls);
-        self.spawn(async move {
+        let (task, abort) = abortable(async move {
             let answer = AssertUnwindSafe(http::perform(tls, request)).catch_unwind().await;
             let answer =
-                answer.unwrap_or_else(|_| Err(Unanswered { reason: "the HTTP client panicked".into() }));
+                answer.unwrap_or_else(|_| Err(Unanswered::new(Fault::Lost, "the HTTP client panicked")));
             debug!(id = id.as_u64(), ?answer, "answered");
-            Some(Report::Input(Input::Response(id, answer)))
+            Report::Answered(id, answer)
         });
+        self.spawn(task.map(Result::ok));
+        self.requests.insert(id, abort);
     }
 
     fn spawn(&mut self, task: impl Future<Output = Option<Report>> + Send + 'static) {
@@ -331,6 +341,11 @@ impl<M: Machine> Driver<M> {
             };
             match report {
                 Report::Connected(id, made) => self.connected(id, made),
+                Report::Answered(id, answer) => {
+                    if self.requests.remove(&id).is_some() {
+                        self.input(Input::Response(id, answer));
+                    }
+                }
                 Report::Input(input) => self.input(input),
                 Report::FilesDone => {
                     if let Some(ending) = &mut self.ending {

@@ -5,13 +5,14 @@ use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::Uri;
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
 use rustls::ClientConfig;
-use sanscord::machine::{MAX_BODY, Request, Response, Unanswered};
+use sanscord::machine::{Body, Fault, MAX_BODY, Request, Response, Unanswered};
 use sanscord_host::failure::{CUT, is_cut};
 use smol::Timer;
 use smol_hyper::rt::FuturesIo;
@@ -22,13 +23,13 @@ pub(crate) async fn perform(tls: Arc<ClientConfig>, request: Request) -> Result<
     let deadline = request.deadline;
     let target = request.url.parse::<Uri>().ok().and_then(|url| Some((url.host()?.to_owned(), url)));
     let Some((host, url)) = target else {
-        return Err(Unanswered { reason: format!("{} is no HTTP URL", request.url).into() });
+        return Err(Unanswered::new(Fault::Local, format!("{} is no HTTP URL", request.url)));
     };
     let answer = match select(pin!(exchange(tls, &host, url, request)), Timer::after(deadline)).await {
         Either::Left((answer, _)) => answer,
         Either::Right(_) => Err(format!("{host} did not answer within {deadline:?}")),
     };
-    answer.map_err(|reason| Unanswered { reason: reason.into() })
+    answer.map_err(|reason| Unanswered::new(Fault::Lost, reason))
 }
 
 async fn exchange(
@@ -59,7 +60,7 @@ async fn exchange(
     for (name, value) in &request.headers {
         head = head.header(*name, &**value);
     }
-    let call = head.body(Full::new(request.body)).map_err(|error| fail(&error))?;
+    let call = head.body(Full::new(bytes(request.body))).map_err(|error| fail(&error))?;
     let talk = pin!(async {
         let (head, body) = sender.send_request(call).await.map_err(|error| fail(&error))?.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
@@ -81,6 +82,13 @@ async fn exchange(
     match select(talk, connection).await {
         Either::Left((answer, _)) => answer,
         Either::Right(_) => Err(format!("the connection to {host} ended")),
+    }
+}
+
+fn bytes(body: Body) -> Bytes {
+    match body {
+        Body::Bytes(bytes) => bytes,
+        Body::Empty | Body::Parts(_) => Bytes::new(),
     }
 }
 

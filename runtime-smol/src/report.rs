@@ -1,12 +1,13 @@
 //! What tasks and files tell the driver.
 
-use sanscord::machine::{Closed, Input, SocketId};
+use sanscord::machine::{Closed, Input, RequestId, Response, SocketId, Unanswered};
 
 use crate::socket::Socket;
 
 /// What tasks and files tell the driver.
 pub(crate) enum Report {
     Connected(SocketId, Result<Box<Socket>, Closed>),
+    Answered(RequestId, Result<Response, Unanswered>),
     Input(Input),
     FilesDone,
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use rustls::ClientConfig;
 use sanscord::machine::{
-    Audio, CloseFrame, Closed, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
+    Audio, CloseFrame, Closed, Fault, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
     Unanswered,
 };
 use sanscord::time::Timestamp;
@@ -44,6 +44,7 @@ pub struct Driver<M: Machine> {
     tls: Arc<ClientConfig>,
     connect_timeout: Duration,
     http: reqwest::Client,
+    requests: HashMap<RequestId, AbortHandle>,
     commands: mpsc::Receiver<Command<M>>,
     handles_gone: bool,
     events: Arc<Queue<M::Event>>,
@@ -96,6 +97,7 @@ impl<M: Machine> Driver<M> {
             deadline: None,
             timer: None,
             http: http::client(tls.clone())?,
+            requests: HashMap::new(),
             tls: Arc::new(tls),
             connect_timeout: network.connect_limit(),
             commands,
@@ -186,6 +188,12 @@ impl<M: Machine> Driver<M> {
                 }
                 Output::Close(socket, frame) => self.close(socket, frame),
                 Output::SendRequest(id, request) => self.send_request(id, request),
+                Output::CancelRequest(id) => {
+                    debug!(id = id.as_u64(), "cancel");
+                    if let Some(task) = self.requests.remove(&id) {
+                        task.abort();
+                    }
+                }
                 Output::OpenFile { file, path, encoding } => {
                     debug!(file = file.as_u64(), %path, "open file");
                     self.write(file, Step::Open { path, encoding });
@@ -263,13 +271,14 @@ impl<M: Machine> Driver<M> {
         // Webhooks and interactions have their token in the path.
         debug!(id = id.as_u64(), method = %request.method, "request");
         let client = self.http.clone();
-        self.spawn(async move {
+        let task = self.spawn(async move {
             let answer = AssertUnwindSafe(http::perform(client, request)).catch_unwind().await;
             let answer =
-                answer.unwrap_or_else(|_| Err(Unanswered { reason: "the HTTP client panicked".into() }));
+                answer.unwrap_or_else(|_| Err(Unanswered::new(Fault::Lost, "the HTTP client panicked")));
             debug!(id = id.as_u64(), ?answer, "answered");
-            Some(Report::Input(Input::Response(id, answer)))
+            Some(Report::Answered(id, answer))
         });
+        self.requests.insert(id, task);
     }
 
     fn spawn(&mut self, task: impl Future<Output = Option<Report>> + Send + 'static) -> AbortHandle {
@@ -327,6 +336,11 @@ impl<M: Machine> Driver<M> {
             };
             match report {
                 Report::Connected(id, made) => self.connected(id, made),
+                Report::Answered(id, answer) => {
+                    if self.requests.remove(&id).is_some() {
+                        self.input(Input::Response(id, answer));
+                    }
+                }
                 Report::Input(input) => self.input(input),
                 Report::FilesDone => {
                     if let Some(ending) = &mut self.ending {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use rustls::ClientConfig;
-use sanscord::machine::{MAX_BODY, Method, Request, Response, Unanswered};
+use sanscord::machine::{Body, Fault, MAX_BODY, Method, Request, Response, Unanswered};
 use sanscord_host::SetupError;
 use sanscord_host::failure::{CUT, explain, is_cut, rustls_error};
 
@@ -24,29 +24,38 @@ pub(crate) async fn perform(client: Client, request: Request) -> Result<Response
     let host = Url::parse(&request.url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let host = host.unwrap_or_else(|| request.url.to_string());
     let deadline = request.deadline;
-    exchange(&client, request).await.map_err(|fault| Unanswered {
-        reason: match fault {
-            Fault::Late => format!("{host} did not answer within {deadline:?}"),
-            Fault::TooLong => format!("the answer of {host} is longer than {MAX_BODY} bytes"),
-            Fault::Failed(error) => say(&host, &error),
+    exchange(&client, request).await.map_err(|failed| match failed {
+        Failed::Late => Unanswered::new(Fault::Late, format!("{host} did not answer within {deadline:?}")),
+        Failed::TooLong => {
+            Unanswered::new(Fault::TooLong, format!("the answer of {host} is longer than {MAX_BODY} bytes"))
         }
-        .into(),
+        Failed::Error(error) => Unanswered::new(kind(&error), say(&host, &error)),
     })
 }
 
-enum Fault {
+enum Failed {
     Late,
     TooLong,
-    Failed(reqwest::Error),
+    Error(reqwest::Error),
 }
 
-impl From<reqwest::Error> for Fault {
-    fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() { Self::Late } else { Self::Failed(error.without_url()) }
+fn kind(error: &reqwest::Error) -> Fault {
+    if error.is_builder() {
+        Fault::Local
+    } else if error.is_connect() {
+        Fault::Unsent
+    } else {
+        Fault::Lost
     }
 }
 
-async fn exchange(client: &Client, request: Request) -> Result<Response, Fault> {
+impl From<reqwest::Error> for Failed {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() { Self::Late } else { Self::Error(error.without_url()) }
+    }
+}
+
+async fn exchange(client: &Client, request: Request) -> Result<Response, Failed> {
     let method = match request.method {
         Method::Delete => reqwest::Method::DELETE,
         Method::Get => reqwest::Method::GET,
@@ -54,13 +63,13 @@ async fn exchange(client: &Client, request: Request) -> Result<Response, Fault> 
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
     };
-    let bodiless = request.body.is_empty() && matches!(request.method, Method::Delete | Method::Get);
+    let bodiless = request.body == Body::Empty && matches!(request.method, Method::Delete | Method::Get);
     let mut call = client.request(method, &*request.url).timeout(request.deadline);
     for (name, value) in &request.headers {
         call = call.header(*name, &**value);
     }
     if !bodiless {
-        call = call.body(request.body);
+        call = call.body(bytes(request.body));
     }
     let mut answer = call.send().await?;
     let headers = answer.headers().iter();
@@ -70,11 +79,18 @@ async fn exchange(client: &Client, request: Request) -> Result<Response, Fault> 
     let mut body = BytesMut::new();
     while let Some(part) = answer.chunk().await? {
         if body.len() + part.len() > MAX_BODY {
-            return Err(Fault::TooLong);
+            return Err(Failed::TooLong);
         }
         body.extend_from_slice(&part);
     }
     Ok(Response { status, headers, body: Bytes::from(body) })
+}
+
+fn bytes(body: Body) -> Bytes {
+    match body {
+        Body::Bytes(bytes) => bytes,
+        Body::Empty | Body::Parts(_) => Bytes::new(),
+    }
 }
 
 /// The whole chain of causes, or what is wrong with the certificate if that is at its end.

@@ -44,7 +44,8 @@ fn broken<T>(rule: impl Into<String>) -> Result<T, Violation> {
 #[derive(Debug, Default)]
 pub struct Ledger {
     sockets: BTreeMap<SocketId, Socket>,
-    requests: BTreeSet<RequestId>,
+    /// Those under way, and whether they want to hear of their progress.
+    requests: BTreeMap<RequestId, bool>,
     files: BTreeMap<FileId, File>,
     sources: BTreeMap<SourceId, Source>,
     /// The last names of each kind that are done with, at most [`KEPT_DEAD`].
@@ -159,12 +160,13 @@ impl Ledger {
                 due
             }
             Input::Response(request, _) => {
-                let due = self.requests.remove(request);
+                let due = self.requests.remove(request).is_some();
                 if due {
                     self.retire(Dead::Request(*request));
                 }
                 due
             }
+            Input::Progress(request, _) => self.requests.get(request) == Some(&true),
             Input::File(file, report) => {
                 let due = match (self.files.get(file), report) {
                     (Some(File::Closing), FileReport::Closed) | (Some(_), FileReport::Failed { .. }) => true,
@@ -257,7 +259,14 @@ impl Ledger {
                     return broken(format!("{id:?} has no time to be answered"));
                 }
                 self.minted.requests.mint(id.scope(), id.as_u64(), "request")?;
-                self.requests.insert(*id);
+                self.requests.insert(*id, request.progress);
+                Ok(())
+            }
+            Output::CancelRequest(id) => {
+                if self.requests.remove(id).is_none() {
+                    return broken(format!("{id:?} was cancelled, which is not under way"));
+                }
+                self.retire(Dead::Request(*id));
                 Ok(())
             }
             Output::OpenFile { file, .. } => {

@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use fastrand::Rng;
 use sanscord::id::UserId;
-use sanscord::machine::{Fault, Input, Machine, SocketId, Unanswered};
+use sanscord::machine::{Fault as Unheard, Input, Machine, SocketId, Unanswered};
 use sanscord::time::{Duration, Timestamp};
 
 pub use self::disk::{Disk, StoredFile};
@@ -552,7 +552,7 @@ where
             }
             Due::Deadline(id) => {
                 if let Some(exchange) = self.exchanges.remove(&id) {
-                    let unanswered = Unanswered::new(Fault::Late, "the deadline has passed");
+                    let unanswered = Unanswered::new(Unheard::Late, "the deadline has passed");
                     self.tell_client(exchange.client, Input::Response(exchange.request, Err(unanswered)));
                 }
             }

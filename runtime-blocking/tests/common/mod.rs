@@ -70,8 +70,9 @@ impl Toy {
     ) -> RequestId {
         let id = self.scope.request();
         let headers = vec![("x-asked", Box::from("yes"))];
-        let body = Bytes::from_static(body.as_bytes());
-        let request = Request { method, url: url.into(), headers, body, deadline };
+        let body = Bytes::from_static(body.as_bytes()).into();
+        let request =
+            Request { method, url: url.into(), headers, body, save: None, progress: false, deadline };
         self.outputs.push_back(Output::SendRequest(id, request));
         id
     }

@@ -182,6 +182,7 @@ impl Peer {
             }
             Output::Replace(..)
             | Output::Close(..)
+            | Output::CancelRequest(_)
             | Output::OpenFile { .. }
             | Output::OpenSource { .. }
             | Output::ReadSource(..)

@@ -100,6 +100,9 @@ where
                     self.send_up(index, socket, Up::Close(frame));
                 }
                 Output::SendRequest(id, request) => self.request(index, id, request),
+                Output::CancelRequest(id) => {
+                    self.exchanges.retain(|_, found| (found.client, found.request) != (index, id));
+                }
                 // What is to be transcoded stays Ogg Opus.
                 Output::OpenFile { file, path, encoding: _ } => {
                     let report = self.disk.open(index, file, &path);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use sanscord::id::UserId;
 use sanscord::machine::{
-    Audio, CloseFrame, Closed, Encoding, FileId, FileReport, Frame, Input, Machine, Method, Output,
+    Audio, Body, CloseFrame, Closed, Encoding, FileId, FileReport, Frame, Input, Machine, Method, Output,
 };
 use sanscord::machine::{Request, RequestId, Response, Scope, SocketId};
 use sanscord::rtp::extension::Extensions;
@@ -216,7 +216,9 @@ impl Talker {
                 method: Method::Get,
                 url: format!("https://toy/api/{}", self.said).into(),
                 headers: vec![("X-Said", "yes".into())],
-                body: Bytes::new(),
+                body: Body::Empty,
+                save: None,
+                progress: false,
                 deadline: Duration::from_secs(15),
             };
             self.out.push_back(Output::SendRequest(id, request));
@@ -277,7 +279,7 @@ impl Machine for Talker {
                     self.tell(Told::File(report));
                 }
             }
-            Input::Source(..) => {}
+            Input::Progress(..) | Input::Source(..) => {}
         }
     }
 
