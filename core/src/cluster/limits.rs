@@ -12,8 +12,12 @@ use crate::time::{Duration, Timestamp};
 
 impl Cluster {
     pub(super) fn refresh(&mut self) {
+        self.refresh_at(self.now);
+    }
+
+    fn refresh_at(&mut self, at: Timestamp) {
         if self.ask == Ask::Idle {
-            self.ask = Ask::At(self.now);
+            self.ask = Ask::At(at);
         }
     }
 
@@ -177,13 +181,17 @@ impl Cluster {
             }
             identify::Event::Refilled { total } => {
                 self.out.event(Event::IdentifiesRefilled { total });
-                self.refresh();
+                // An answer whose period is over as it comes, and has nothing left, would be asked for without end.
+                self.refresh_at(self.now.max(self.answered + AGAIN));
             }
             // A grant is used or withdrawn long before it expires, and there is room for all shards.
             identify::Event::Expired(_) | identify::Event::Refused(_) => {}
         }
     }
 }
+
+/// How long an answer of `/gateway/bot` holds at least, whatever it says of the next period.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// An answer of `/gateway/bot` older than this is asked for afresh when a shard wants to identify: other processes
 /// use the same budget.

@@ -30,6 +30,7 @@ struct Bench {
     requests: Vec<Request>,
     /// What `/gateway/bot` says.
     remaining: u32,
+    reset_after: u64,
     max_concurrency: u32,
     shards: u32,
     /// The sockets, and the shard that identified or resumed on each.
@@ -60,6 +61,7 @@ impl Bench {
             asked: None,
             requests: Vec::new(),
             remaining: 1000,
+            reset_after: 3_600_000,
             max_concurrency: 1,
             shards: 1,
             sockets: BTreeMap::new(),
@@ -180,7 +182,7 @@ impl Bench {
     fn respond(&mut self) {
         if let Some(id) = self.asked.take() {
             let body = json!({"url": "wss://gateway.test", "shards": self.shards, "session_start_limit": {
-                "total": 1000, "remaining": self.remaining, "reset_after": 3_600_000,
+                "total": 1000, "remaining": self.remaining, "reset_after": self.reset_after,
                 "max_concurrency": self.max_concurrency}});
             let body = Bytes::from(serde_json::to_vec(&body).unwrap());
             self.input(Input::Response(id, Ok(Response { status: 200, headers: Vec::new(), body })));
@@ -456,6 +458,20 @@ fn gateway_bot_is_asked_again_until_it_answers() {
     wrong.input(Input::Response(id, Ok(Response { status: 401, headers: Vec::new(), body })));
     assert!(matches!(wrong.stopped(), Some(Stopped::GatewayBot(_))));
     assert!(wrong.cluster.is_finished());
+}
+
+#[test]
+fn a_period_that_is_over_as_it_comes_is_not_asked_for_without_end() {
+    let mut bench = Bench { remaining: 0, reset_after: 0, ..Bench::new(config()) };
+    let end = bench.now + Duration::from_secs(60);
+    bench.input(Input::Timeout);
+    for _ in 0..100 {
+        bench.respond();
+        let Some(at) = bench.wait.filter(|at| *at <= end) else { break };
+        bench.now = at.max(bench.now);
+        bench.input(Input::Timeout);
+    }
+    assert!((2..=13).contains(&bench.requests.len()), "{} requests in a minute", bench.requests.len());
 }
 
 #[test]
