@@ -1,4 +1,4 @@
-//! Three bots in one encrypted call on real sockets, one on each adapter: each speaks and records the others, and a
+//! Four bots in one encrypted call on real sockets, on all three adapters: each speaks and records the others, and a
 //! third of what goes to and from one of them is lost.
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -28,12 +28,19 @@ use recording::Contents;
 /// How long each step may take on a machine that is busy with something else.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Bots in the call. With four, two listeners have two speakers in common.
+const MEMBERS: usize = 4;
+
 /// Frames that each bot says: two seconds.
 const FRAMES: u32 = 100;
 
 /// Samples of a frame, and of a millisecond.
 const FRAME: i64 = 960;
 const MILLISECOND: i64 = 48;
+
+/// How far apart two listeners may hear two speakers. A recording ties a speaker to the clock by the first packet that
+/// arrives: on a quiet machine less than 1 ms is between them, and on a busy one what its threads wait for their turn.
+const TOGETHER: i64 = 15 * MILLISECOND;
 
 /// A bot, and where it is to go.
 #[derive(Clone)]
@@ -71,7 +78,7 @@ fn attend<A: Adapter>(member: &Member, seed: u8, all: &Barrier) {
     });
     wait(&mut adapter, move |client| {
         let call = client.call(guild).filter(|call| call.can_send());
-        call.and_then(|call| call.dave()).is_some_and(|dave| dave.members().len() == 3)
+        call.and_then(|call| call.dave()).is_some_and(|dave| dave.members().len() == MEMBERS)
     });
     all.wait();
     let sent = adapter.call(move |client, now| {
@@ -105,10 +112,10 @@ fn wait<A: Adapter>(adapter: &mut A, condition: impl Fn(&Client) -> bool + Send 
 }
 
 #[test]
-fn three_adapters_hear_one_another() {
+fn all_adapters_hear_one_another() {
     let folder = std::env::temp_dir().join(format!("sanscord-hall-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let bots = Config::more_bots(2);
+    let bots = Config::more_bots(MEMBERS as u16 - 1);
     let lossy = bots.last().unwrap().user;
     let link = LinkConfig { loss: 0.3, ..LinkConfig::steady(Duration::from_millis(10)) };
     let config = Config {
@@ -134,31 +141,52 @@ fn three_adapters_hear_one_another() {
         Member { user, token, api_base, authority, guild, channel, folder: folder.join(user.to_string()) }
     });
     let members: Vec<Member> = members.collect();
-    let [first, second, third] = <&[Member; 3]>::try_from(members.as_slice()).unwrap();
-    let all = Barrier::new(3);
+    let [first, second, third, fourth] = <&[Member; MEMBERS]>::try_from(members.as_slice()).unwrap();
+    let all = Barrier::new(MEMBERS);
     thread::scope(|scope| {
         scope.spawn(|| attend::<Tokio>(first, 1, &all));
         scope.spawn(|| attend::<Smol>(second, 2, &all));
         scope.spawn(|| attend::<Blocking>(third, 3, &all));
+        scope.spawn(|| attend::<Tokio>(fourth, 4, &all));
     });
     let violations = loopback.with(|discord, _| discord.violations().to_vec());
     assert!(violations.is_empty(), "{violations:#?}");
+    // Where each speaker begins in each listener's recording.
+    let mut begins = BTreeMap::new();
     for listener in &members {
         let others = members.iter().filter(|other| other.user != listener.user);
         let lengths: Vec<u64> = others
             .map(|speaker| {
                 let is_lossy = [listener.user, speaker.user].contains(&lossy);
-                check(&listener.folder, speaker.user, is_lossy)
+                let (begin, length) = check(&listener.folder, speaker.user, is_lossy);
+                begins.insert((listener.user, speaker.user), begin);
+                length
             })
             .collect();
-        assert_eq!(lengths[0], lengths[1], "both files are equally long");
+        assert!(lengths.iter().all(|length| *length == lengths[0]), "all files are equally long");
     }
+    let users: Vec<UserId> = members.iter().map(|member| member.user).collect();
+    let apart = |one, other, speaker, another| {
+        let between = |listener| begins[&(listener, speaker)] - begins[&(listener, another)];
+        i64::abs(between(one) - between(other))
+    };
+    let mut worst = 0;
+    for &speaker in &users {
+        for &another in users.iter().filter(|user| **user > speaker) {
+            let listeners: Vec<UserId> =
+                users.iter().copied().filter(|user| ![speaker, another].contains(user)).collect();
+            worst = worst.max(apart(listeners[0], listeners[1], speaker, another));
+        }
+    }
+    println!("recordings differ by {worst} samples at most");
+    assert!(worst <= TOGETHER, "two listeners heard two speakers {worst} samples apart");
     // What is left in the temporary folder harms nobody.
     let _ = std::fs::remove_dir_all(&folder);
 }
 
-/// A file holds what its speaker said, at its time, and nothing else. Answers with its length.
-fn check(folder: &Path, speaker: UserId, is_lossy: bool) -> u64 {
+/// A file holds what its speaker said, at its time, and nothing else. Answers with the sample at which the speaker
+/// began, and its length.
+fn check(folder: &Path, speaker: UserId, is_lossy: bool) -> (i64, u64) {
     let file = std::fs::read(folder.join(format!("recording_{speaker}.opus"))).unwrap();
     let contents: Contents = recording::packets(&file);
     let heard: Vec<(u32, i64)> = contents
@@ -177,5 +205,5 @@ fn check(folder: &Path, speaker: UserId, is_lossy: bool) -> u64 {
     let starts: Vec<i64> = heard.iter().map(|(number, at)| at - i64::from(*number) * FRAME).collect();
     let (earliest, latest) = (starts.iter().min().unwrap(), starts.iter().max().unwrap());
     assert!(latest - earliest <= MILLISECOND, "frames are {} samples off", latest - earliest);
-    contents.length
+    (*earliest, contents.length)
 }
