@@ -21,6 +21,7 @@
 //! | `upload` | files, and the multipart body that carries them |
 //! | `endpoint` | the table of all endpoints, by resource |
 //! | `error`, `failure` | answers that are no success; why a call came to nothing |
+//! | `limiter`, `route` | when a request may be sent; what a limit is for |
 //! | `task` | what takes several requests |
 //! | `gateway` | `GET /gateway/bot` |
 
@@ -32,6 +33,8 @@ pub mod error;
 pub mod failure;
 pub mod gateway;
 pub mod invalid;
+pub mod limiter;
+pub mod route;
 pub mod task;
 pub mod upload;
 

@@ -1,0 +1,5 @@
+mod day;
+mod model;
+mod rules;
+mod sharing;
+mod simulation;
