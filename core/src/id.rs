@@ -52,12 +52,18 @@ ids! {
     ApplicationId
     /// An attachment's id.
     AttachmentId
+    /// The id of an entry of an audit log.
+    AuditLogEntryId
     /// A channel's id. Threads and direct messages are channels.
     ChannelId
+    /// The id of an application's command.
+    CommandId
     /// The id of an emoji that is not of Unicode.
     EmojiId
     /// A guild's id.
     GuildId
+    /// An integration's id.
+    IntegrationId
     /// An interaction's id.
     InteractionId
     /// A message's id.
@@ -66,10 +72,33 @@ ids! {
     OverwriteId
     /// A role's id. The role `@everyone` has its guild's.
     RoleId
+    /// The id of a guild's scheduled event.
+    ScheduledEventId
+    /// The id of something that an application sells.
+    SkuId
+    /// A sticker's id.
+    StickerId
+    /// The id of a pack of Discord's own stickers.
+    StickerPackId
+    /// The id of a tag that threads of a forum can have.
+    TagId
+    /// The id of a team of developers.
+    TeamId
     /// A user's id.
     UserId
     /// A webhook's id.
     WebhookId
+}
+
+ids! {
+    /// The id of a rule of automatic moderation.
+    AutoModerationRuleId
+    /// The id of what a user or guild bought.
+    EntitlementId
+    /// A soundboard sound's id.
+    SoundId
+    /// A subscription's id.
+    SubscriptionId
 }
 
 /// A snowflake comes as a decimal string; a bare number is read too, as Discord sometimes sends one.

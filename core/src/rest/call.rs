@@ -21,6 +21,19 @@ pub trait Endpoint {
 
     /// Its row in the table.
     const ROW: Row;
+
+    /// Puts the answer into the form in which it is handed on.
+    fn finish(_answer: &mut Self::Answer) {}
+
+    /// Reads an answer that is a success.
+    ///
+    /// # Errors
+    /// If it is not what is documented.
+    fn read(response: &Response) -> Result<Self::Answer, DecodeError> {
+        let mut answer = Self::Answer::read(response)?;
+        Self::finish(&mut answer);
+        Ok(answer)
+    }
 }
 
 /// What an answer's body becomes.
@@ -72,7 +85,7 @@ impl<E: Endpoint> Call<E> {
     /// # Errors
     /// If it is not what is documented.
     pub fn read(response: &Response) -> Result<E::Answer, DecodeError> {
-        E::Answer::read(response)
+        E::read(response)
     }
 
     /// Why it is done, for the guild's audit log: at most 512 characters (discord-api-docs, Reference, Audit Log

@@ -34,7 +34,33 @@ pub struct Draft {
     pub(crate) progress: bool,
     /// Whether a repeat does no harm although the method alone does not say so.
     pub(crate) repeatable: bool,
+    /// What is checked across fields before it is sent.
+    pub(crate) rule: Rule,
     pub(crate) invalid: Option<Invalid>,
+}
+
+/// What is checked across the fields of a request: see [`check`](crate::rest::check).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(crate) enum Rule {
+    /// Nothing.
+    #[default]
+    None,
+    /// A new message.
+    Message,
+    /// A message's changes.
+    MessageEdit,
+    /// The first answer to an interaction.
+    Callback,
+    /// Ids of messages to delete.
+    BulkDelete,
+    /// A search's parameters.
+    Search,
+    /// A thread's or channel's settings.
+    Thread,
+    /// A thread's settings, and its first message.
+    ForumThread,
+    /// A webhook's settings.
+    WebhookName,
 }
 
 /// Who asks.
@@ -70,6 +96,7 @@ impl Draft {
             save: None,
             progress: false,
             repeatable: false,
+            rule: Rule::None,
             invalid: None,
         }
     }

@@ -8,15 +8,53 @@
 //! |---|---|---|
 //! | in the path's braces | the path, percent-encoded | an argument of `new` |
 //! | `must` | the JSON body | an argument of `new` |
+//! | `ask` | the query | an argument of `new` |
+//! | `whole` | all of the JSON body | an argument of `new` |
 //! | `body` | the JSON body | a method; left out unless it is called |
+//! | `own` | the JSON body | a method of its own, which says more than the value |
 //! | `query` | the query | a method |
 //! | `each` | the query, the key repeated for each value | a method that may be called again |
 //!
 //! and a range behind a parameter bounds its value, its characters or its entries.
 
+mod application;
+mod channel;
+mod command;
+mod emoji;
+mod guild;
+mod interaction;
+mod invite;
+mod member;
 mod message;
+mod moderation;
+mod pin;
+mod reaction;
+mod role;
+mod scheduled_event;
+mod setup;
+mod thread;
+mod user;
+mod voice;
+mod webhook;
 
+pub use application::*;
+pub use channel::*;
+pub use command::*;
+pub use emoji::*;
+pub use guild::*;
+pub use interaction::*;
+pub use invite::*;
+pub use member::*;
 pub use message::*;
+pub use moderation::*;
+pub use pin::*;
+pub use reaction::*;
+pub use role::*;
+pub use scheduled_event::*;
+pub use thread::*;
+pub use user::*;
+pub use voice::*;
+pub use webhook::*;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -45,7 +83,7 @@ pub struct Row {
 pub struct Param {
     /// Its name on the wire.
     pub name: &'static str,
-    /// `must`, `body`, `query` or `each`.
+    /// `must`, `ask`, `whole`, `body`, `own`, `query` or `each`.
     pub kind: &'static str,
     /// Its type.
     pub value: &'static str,
@@ -59,7 +97,26 @@ pub fn all() -> Table {
     Table(ROWS.iter().flat_map(|rows| rows.iter().copied()).collect())
 }
 
-const ROWS: &[&[Row]] = &[message::ROWS];
+const ROWS: &[&[Row]] = &[
+    message::ROWS,
+    reaction::ROWS,
+    pin::ROWS,
+    channel::ROWS,
+    thread::ROWS,
+    guild::ROWS,
+    member::ROWS,
+    role::ROWS,
+    user::ROWS,
+    webhook::ROWS,
+    interaction::ROWS,
+    command::ROWS,
+    invite::ROWS,
+    emoji::ROWS,
+    voice::ROWS,
+    scheduled_event::ROWS,
+    moderation::ROWS,
+    application::ROWS,
+];
 
 /// Endpoints; its `Display` is a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,6 +134,11 @@ impl fmt::Display for Table {
     }
 }
 
+/// Brings what comes newest first into the order of time.
+fn reversed<T>(list: &mut [T]) {
+    list.reverse();
+}
+
 /// Makes endpoints of rows: see the [module](self).
 macro_rules! endpoints {
     ($(
@@ -85,6 +147,7 @@ macro_rules! endpoints {
         $(with $setup:expr)? => $answer:ty {
             $($(#[$field_doc:meta])* $kind:ident $field:ident $(as $key:literal)?: $type:ty $(, $range:expr)?;)*
             $([one of $($one:ident)+])?
+            $([answer $finish:ident])?
         }
     )*) => {
         $(
@@ -108,6 +171,10 @@ macro_rules! endpoints {
                     one_of: &[$($(stringify!($one)),+)?],
                     answer: stringify!($answer),
                 };
+
+                $(fn finish(answer: &mut Self::Answer) {
+                    $crate::rest::endpoint::$finish(answer);
+                })?
             }
 
             $crate::rest::endpoint::constructor!(
@@ -141,7 +208,7 @@ macro_rules! key {
 macro_rules! constructor {
     (
         $name:ident $method:ident [$first:literal $({ $part:ident: $part_type:ty } $($then:literal)?)*]
-        [$($setup:expr)?] [$([$must:ident [$($must_key:literal)?] ($must_type:ty) [$($must_range:expr)?]])*]
+        [$($setup:expr)?] [$([$must_kind:ident $must:ident [$($must_key:literal)?] ($must_type:ty) [$($must_range:expr)?]])*]
     ) => {
         impl $name {
             /// The request, with what it cannot do without.
@@ -158,11 +225,15 @@ macro_rules! constructor {
                     $(path.push_str($then);)?
                 )*
                 let mut draft = $crate::rest::draft::Draft::new($crate::machine::Method::$method, path);
+                if <Self as $crate::rest::call::Endpoint>::ROW.params.iter().any(|param| param.kind == "body") {
+                    // Discord wants an object, be it empty.
+                    draft.object = Some(Default::default());
+                }
                 $(
                     let value: $must_type = $must.into();
                     let name = $crate::rest::endpoint::key!($must $($must_key)?);
                     $(draft.check($crate::rest::invalid::check(name, &value, $must_range));)?
-                    draft.set(name, value);
+                    $crate::rest::endpoint::put!($must_kind draft name value);
                 )*
                 $($setup(&mut draft);)?
                 $crate::rest::call::Call::from_draft(draft)
@@ -174,7 +245,23 @@ macro_rules! constructor {
         [must $field:ident $key:tt $type:tt $range:tt] $($rest:tt)*
     ) => {
         $crate::rest::endpoint::constructor!(
-            $name $method $path $setup [$($musts)* [$field $key $type $range]] $($rest)*
+            $name $method $path $setup [$($musts)* [must $field $key $type $range]] $($rest)*
+        );
+    };
+    (
+        $name:ident $method:ident $path:tt $setup:tt [$($musts:tt)*]
+        [ask $field:ident $key:tt $type:tt $range:tt] $($rest:tt)*
+    ) => {
+        $crate::rest::endpoint::constructor!(
+            $name $method $path $setup [$($musts)* [ask $field $key $type $range]] $($rest)*
+        );
+    };
+    (
+        $name:ident $method:ident $path:tt $setup:tt [$($musts:tt)*]
+        [whole $field:ident $key:tt $type:tt $range:tt] $($rest:tt)*
+    ) => {
+        $crate::rest::endpoint::constructor!(
+            $name $method $path $setup [$($musts)* [whole $field $key $type $range]] $($rest)*
         );
     };
     ($name:ident $method:ident $path:tt $setup:tt $musts:tt [$($other:tt)*] $($rest:tt)*) => {
@@ -182,9 +269,25 @@ macro_rules! constructor {
     };
 }
 
+macro_rules! put {
+    (must $draft:ident $name:ident $value:ident) => {
+        $draft.set($name, $value);
+    };
+    (ask $draft:ident $name:ident $value:ident) => {
+        $draft.query($name, $value);
+    };
+    (whole $draft:ident $name:ident $value:ident) => {{
+        let _ = $name;
+        $draft.body($value);
+    }};
+}
+
 /// Makes the method that sets a parameter.
 macro_rules! builder {
     (must $($rest:tt)*) => {};
+    (ask $($rest:tt)*) => {};
+    (whole $($rest:tt)*) => {};
+    (own $($rest:tt)*) => {};
     (body $name:ident [$($doc:tt)*] $field:ident [$($key:literal)?] ($type:ty) [$($range:expr)?]) => {
         $($doc)*
         pub fn $field(mut self, $field: impl Into<$type>) -> Self {
@@ -219,4 +322,4 @@ macro_rules! builder {
     };
 }
 
-use {builder, constructor, endpoints, key};
+use {builder, constructor, endpoints, key, put};

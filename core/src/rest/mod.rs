@@ -22,6 +22,7 @@
 //! | `endpoint` | the table of all endpoints, by resource |
 //! | `error`, `failure` | answers that are no success; why a call came to nothing |
 //! | `limiter`, `route` | when a request may be sent; what a limit is for |
+//! | `value` | values that requests take |
 //! | `task` | what takes several requests |
 //! | `gateway` | `GET /gateway/bot` |
 
@@ -34,9 +35,11 @@ pub mod failure;
 pub mod gateway;
 pub mod invalid;
 pub mod limiter;
+pub mod methods;
 pub mod route;
 pub mod task;
 pub mod upload;
+pub mod value;
 
 pub use api::{API_BASE, Api};
 pub use call::{Answer, Call, Endpoint};

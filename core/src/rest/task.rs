@@ -1,7 +1,7 @@
 //! What takes several requests.
 
 use crate::machine::Response;
-use crate::rest::call::{Answer, Call, Endpoint};
+use crate::rest::call::{Call, Endpoint};
 use crate::rest::draft::Draft;
 use crate::rest::failure::{Cause, Error};
 use crate::time::Duration;
@@ -57,7 +57,7 @@ pub struct Progress {
 /// If it failed, or if the answer is not what is documented.
 pub fn read<E: Endpoint>(draft: &Draft, answer: Result<Response, Error>) -> Result<E::Answer, Error> {
     let response = answer?;
-    E::Answer::read(&response).map_err(|error| unreadable(draft, &response, error))
+    E::read(&response).map_err(|error| unreadable(draft, &response, error))
 }
 
 /// Reads the answer of this call.
