@@ -9,6 +9,38 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
+        id! { $(#[$doc])* $name }
+
+        impl $name {
+            /// The id as such.
+            #[must_use]
+            pub const fn snowflake(self) -> Snowflake {
+                Snowflake(self.0)
+            }
+
+            /// When it was made, in milliseconds since 1970-01-01T00:00:00 UTC.
+            #[must_use]
+            pub const fn created_at(self) -> u64 {
+                self.snowflake().created_at()
+            }
+        }
+
+        impl From<Snowflake> for $name {
+            fn from(id: Snowflake) -> Self {
+                Self(id.0)
+            }
+        }
+
+        impl From<$name> for Snowflake {
+            fn from(id: $name) -> Self {
+                id.snowflake()
+            }
+        }
+    )*};
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub struct $name(pub u64);
@@ -44,7 +76,12 @@ macro_rules! ids {
                 deserializer.deserialize_any(SnowflakeVisitor).map(Self)
             }
         }
-    )*};
+    };
+}
+
+id! {
+    /// Any id: a number whose upper bits tell when it was made (discord-api-docs, Reference, Snowflakes).
+    Snowflake
 }
 
 ids! {

@@ -49,6 +49,7 @@
 //! | [`opus`] | | how long Opus packets last |
 //! | [`rtp`] | | RTP and its encryption |
 //! | [`rest`] | | requests as values |
+//! | [`id`], [`snowflake`] | | ids, and when they were made |
 //!
 //! # Promises
 //!
@@ -74,6 +75,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod backoff;
+mod calendar;
 pub mod capture;
 pub mod client;
 pub mod close;
@@ -96,5 +98,6 @@ pub mod record;
 pub mod rest;
 pub mod rtp;
 pub mod secret;
+pub mod snowflake;
 pub mod time;
 pub mod voice;

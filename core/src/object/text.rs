@@ -8,6 +8,9 @@ use core::ops::Deref;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::calendar;
+use crate::id::Snowflake;
+
 /// Up to `N` bytes of text in place, more on the heap.
 #[derive(Clone, Eq, Hash, PartialEq)]
 enum Short<const N: usize> {
@@ -158,58 +161,25 @@ texts! {
 }
 
 impl DateTime {
+    /// This many milliseconds after 1970-01-01T00:00:00 UTC. `None` outside of the years 0 to 9999.
+    #[must_use]
+    pub fn from_unix_millis(millis: i64) -> Option<Self> {
+        calendar::text(millis).map(|text| Self::from(&*text))
+    }
+
     /// Milliseconds since 1970-01-01T00:00:00 UTC. `None` if it is no date of the years 0 to 9999 in Discord's
     /// form.
     #[must_use]
     pub fn unix_millis(&self) -> Option<i64> {
-        let text = self.as_str();
-        let number = |start: usize, end: usize| text.get(start..end).and_then(digits);
-        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        let marks = [(4, '-'), (7, '-'), (10, 'T'), (13, ':'), (16, ':')];
-        if marks.iter().any(|(at, mark)| !text.get(*at..).is_some_and(|rest| rest.starts_with(*mark)))
-            || !(1..=12).contains(&month)
-            || !(1..=31).contains(&day)
-            || hour > 23
-            || minute > 59
-            || second > 60
-        {
-            return None;
-        }
-        let rest = text.get(19..)?;
-        let (fraction, zone) = match rest.strip_prefix('.') {
-            None => ("", rest),
-            Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
-        };
-        let millis = (0..3).fold(0, |sum, at| {
-            sum * 10 + fraction.as_bytes().get(at).map_or(0, |digit| i64::from(digit - b'0'))
-        });
-        let offset = match zone {
-            "Z" => 0,
-            _ => {
-                let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-                let minutes = digits(hours)? * 60 + digits(minutes)?;
-                if zone.starts_with('-') { -minutes } else { minutes }
-            }
-        };
-        let minutes = (days(year, month, day) * 24 + hour) * 60 + minute - offset;
-        Some((minutes * 60 + second) * 1000 + millis)
+        calendar::date_time(self)
     }
 }
 
-/// A number of two or four digits.
-fn digits(text: &str) -> Option<i64> {
-    let digits = matches!(text.len(), 2 | 4) && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin in March, so that the leap day is last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month > 2 { year } else { year - 1 };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    // From 0000-03-01 to 1970-01-01.
-    year * 365 + leap_days + day_of_year - 719_468
+/// When the id was made.
+impl From<Snowflake> for DateTime {
+    fn from(id: Snowflake) -> Self {
+        Self::from(&*id.to_rfc3339())
+    }
 }
 
 struct TextVisitor<const N: usize>;
