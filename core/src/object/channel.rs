@@ -1,16 +1,18 @@
 //! Channels, threads included.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::id::{ApplicationId, ChannelId, GuildId, MessageId, OverwriteId, UserId};
+use crate::id::{ApplicationId, ChannelId, EmojiId, GuildId, MessageId, OverwriteId, TagId, UserId};
 
+use super::kinds::{ForumLayout, SortOrder};
 use super::open::{ChannelFlags, ChannelType, OverwriteType, Permissions};
 use super::table::{Preview, objects};
 use super::text::{DateTime, ImageHash};
-use super::user::User;
+use super::user::{Member, User};
 
 objects! {
     /// A channel or a thread (discord-api-docs, Channel). Direct messages are channels too.
@@ -73,8 +75,22 @@ objects! {
         flags: or ChannelFlags;
         /// Whether the thread was just made; in THREAD_CREATE only.
         newly_created: or bool;
-        [applied_tags available_tags default_forum_layout default_reaction_emoji default_sort_order icon_emoji
-            linked_lobby member status template theme_color voice_background_display voice_start_time]
+        /// What is going on in a voice channel.
+        status: may String;
+        /// Our membership in a thread, if we joined it.
+        member: may Box<ThreadMember>;
+        /// The tags that threads of a forum can have, at most 20.
+        available_tags: or Vec<ForumTag>;
+        /// The tags that a thread has, at most 5.
+        applied_tags: or Vec<TagId>;
+        /// The emoji that a forum offers for its threads.
+        default_reaction_emoji: may DefaultReaction;
+        /// How a forum orders its threads, if it says so.
+        default_sort_order: may SortOrder;
+        /// How a forum shows its threads.
+        default_forum_layout: may ForumLayout;
+        [default_tag_setting icon_emoji linked_lobby managed template theme_color voice_background_display
+            voice_start_time]
     }
 
     /// An exception from what a role or a member may do in a channel (discord-api-docs, Channel, Overwrite Object).
@@ -103,6 +119,43 @@ objects! {
         invitable: may bool;
         /// When it was made; not there before 2022.
         create_timestamp: may DateTime;
+    }
+
+    /// That a user is in a thread (discord-api-docs, Channel, Thread Member Object).
+    ThreadMember {
+        /// Which thread; not within a guild's own payload.
+        id: may ChannelId;
+        /// Who; not within a guild's own payload, where it is ourselves.
+        user_id: may UserId;
+        /// Since when.
+        join_timestamp: may DateTime;
+        /// Settings, of notifications only.
+        flags: or u64;
+        /// What the user is in the guild, where it was asked for.
+        member: may Box<Member>;
+        [guild_id mute_config muted presence]
+    }
+
+    /// A tag that threads of a forum can have (discord-api-docs, Channel, Forum Tag Object).
+    ForumTag {
+        /// Which tag.
+        id: must TagId;
+        /// Its name, at most 20 characters.
+        name: or String;
+        /// Whether only moderators can give and take it.
+        moderated: or bool;
+        /// Its emoji, of a guild.
+        emoji_id: may EmojiId;
+        /// Its emoji, of Unicode.
+        emoji_name: may String;
+    }
+
+    /// The emoji that a forum offers for its threads (discord-api-docs, Channel, Default Reaction Object).
+    DefaultReaction {
+        /// The emoji, of a guild.
+        emoji_id: may EmojiId;
+        /// The emoji, of Unicode.
+        emoji_name: may String;
     }
 }
 
@@ -138,6 +191,35 @@ impl Channel {
     #[must_use]
     pub fn is_direct(&self) -> bool {
         [ChannelType::DM, ChannelType::GROUP_DM].contains(&self.kind)
+    }
+
+    /// What to call it: `#name`, with the sign of a speaker instead for a voice channel, without one for a category.
+    /// Direct messages without a name are called by their recipients, `@name`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let sign = match self.kind {
+            ChannelType::GUILD_CATEGORY => "",
+            _ if self.is_direct() => "",
+            _ if self.is_voice() => "\u{1f50a}",
+            _ => "#",
+        };
+        match &self.name {
+            Some(name) => format!("{sign}{name}"),
+            None if self.recipients.is_empty() => format!("{}", self.kind),
+            None => {
+                let names = self.recipients.iter().map(|user| format!("@{}", user.display_name()));
+                names.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// The [`title`](Self::title), and the topic behind a colon if it has one.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.topic.as_deref() {
+            None | Some("") => self.title(),
+            Some(topic) => format!("{}: {topic}", self.title()),
+        }
     }
 
     /// Where it is in Discord's web client. Without a guild id it is taken for a direct message.

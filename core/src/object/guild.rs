@@ -6,9 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::id::{ApplicationId, ChannelId, GuildId, RoleId, UserId};
+use crate::id::{ApplicationId, ChannelId, EmojiId, GuildId, RoleId, UserId};
 
 use super::channel::{Channel, WEB};
+use super::embed::Sticker;
 use super::message::Emoji;
 use super::open::{Permissions, RoleFlags, SystemChannelFlags};
 use super::table::{Preview, objects};
@@ -72,6 +73,12 @@ objects! {
         roles: or Vec<Role>;
         /// Its emojis.
         emojis: or Vec<Emoji>;
+        /// Its stickers.
+        stickers: or Vec<Sticker>;
+        /// About how many members it has; only where it was asked for.
+        approximate_member_count: may u64;
+        /// About how many members are online; only where it was asked for.
+        approximate_presence_count: may u64;
         /// When we joined; GUILD_CREATE only, as all below.
         joined_at: may DateTime;
         /// Whether it has so many members that not all are sent.
@@ -88,12 +95,101 @@ objects! {
         threads: or Vec<Channel>;
         /// Who is there; of large guilds, some.
         presences: or Vec<Presence>;
-        [activity_instances application_command_counts default_message_notifications discovery_splash
-            embedded_activities explicit_content_filter guild_scheduled_events home_header hub_type
-            incidents_data inventory_settings latest_onboarding_question_id max_members max_presences
-            max_stage_video_channel_users max_video_channel_users mfa_level nsfw premium_features
-            premium_progress_bar_enabled profile region soundboard_sounds stage_instances stickers
-            widget_channel_id]
+        [activity_instances application_command_counts discovery_splash embedded_activities
+            guild_scheduled_events home_header hub_type incidents_data inventory_settings
+            latest_onboarding_question_id max_presences premium_features premium_progress_bar_enabled profile
+            soundboard_sounds stage_instances widget_channel_id]
+    }
+
+    /// What lists of our own guilds tell of each (discord-api-docs, User, Get Current User Guilds).
+    UserGuild {
+        /// Which guild.
+        id: must GuildId;
+        /// Its name.
+        name: or String;
+        /// Its picture.
+        icon: may ImageHash;
+        /// The image of its banner.
+        banner: may ImageHash;
+        /// Whether we own it.
+        owner: or bool;
+        /// What we may do in it.
+        permissions: or Permissions;
+        /// What it can do.
+        features: or Vec<String>;
+        /// About how many members it has; only where it was asked for.
+        approximate_member_count: may u64;
+        /// About how many members are online; only where it was asked for.
+        approximate_presence_count: may u64;
+    }
+
+    /// What a guild shows to those who are not in it (discord-api-docs, Guild, Guild Preview Object).
+    GuildPreview {
+        /// Which guild.
+        id: must GuildId;
+        /// Its name.
+        name: or String;
+        /// Its picture.
+        icon: may ImageHash;
+        /// The image behind its invitations.
+        splash: may ImageHash;
+        /// The image that it has where guilds are looked for.
+        discovery_splash: may ImageHash;
+        /// What it is about.
+        description: may String;
+        /// What it can do.
+        features: or Vec<String>;
+        /// Its emojis.
+        emojis: or Vec<Emoji>;
+        /// Its stickers.
+        stickers: or Vec<Sticker>;
+        /// About how many members it has.
+        approximate_member_count: may u64;
+        /// About how many members are online.
+        approximate_presence_count: may u64;
+        [home_header]
+    }
+
+    /// That a user may not enter a guild (discord-api-docs, Guild, Ban Object).
+    Ban {
+        /// Who.
+        user: must User;
+        /// Why, in the words of who did it.
+        reason: may String;
+    }
+
+    /// Where a voice channel can be (discord-api-docs, Voice, Voice Region Object).
+    VoiceRegion {
+        /// The name that channels have in `rtc_region`.
+        id: must String;
+        /// Its name.
+        name: or String;
+        /// Whether it is the closest.
+        optimal: or bool;
+        /// Whether it goes away: better not used.
+        deprecated: or bool;
+        /// Whether it was made for an occasion.
+        custom: or bool;
+    }
+
+    /// What new members are shown (discord-api-docs, Guild, Welcome Screen Object).
+    WelcomeScreen {
+        /// What the guild is about.
+        description: may String;
+        /// Where to begin, at most 5.
+        welcome_channels: or Vec<WelcomeChannel>;
+    }
+
+    /// A channel that new members are shown (discord-api-docs, Guild, Welcome Screen Channel Structure).
+    WelcomeChannel {
+        /// Which channel.
+        channel_id: must ChannelId;
+        /// What it is for.
+        description: or String;
+        /// Its emoji, of a guild.
+        emoji_id: may EmojiId;
+        /// Its emoji: the name, or of Unicode.
+        emoji_name: may String;
     }
 
     /// A role (discord-api-docs, Permissions, Role Object).
@@ -194,6 +290,14 @@ objects! {
 }
 
 impl Guild {
+    /// Where it is in Discord's web client.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{WEB}/channels/{}", self.id)
+    }
+}
+
+impl UserGuild {
     /// Where it is in Discord's web client.
     #[must_use]
     pub fn url(&self) -> String {

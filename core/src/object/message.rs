@@ -7,12 +7,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::id::{
-    ApplicationId, AttachmentId, ChannelId, EmojiId, GuildId, MessageId, RoleId, UserId, WebhookId,
-};
+use crate::id::{ApplicationId, ChannelId, EmojiId, GuildId, MessageId, RoleId, UserId, WebhookId};
 
+use super::attachment::Attachment;
 use super::channel::{Channel, WEB};
-use super::open::{AttachmentFlags, ChannelType, MessageFlags, MessageReferenceType, MessageType};
+use super::embed::{Component, Embed, MessageSnapshot, Poll, SnapshotMessage, StickerItem};
+use super::link::{MessageLink, links};
+use super::open::{ChannelType, MessageFlags, MessageReferenceType, MessageType};
 use super::table::{Preview, objects};
 use super::text::DateTime;
 use super::user::{Member, User};
@@ -70,39 +71,18 @@ objects! {
         position: may i64;
         /// What kind of channel it is in; in events only.
         channel_type: may ChannelType;
-        [activity application call components embeds interaction interaction_metadata mention_channels
-            message_snapshots nonce poll purchase_notification resolved role_subscription_data soundboard_sounds
-            sticker_items]
-    }
-
-    /// A file on a message (discord-api-docs, Message, Attachment Object).
-    Attachment {
-        /// Which file.
-        id: must AttachmentId;
-        /// Its name.
-        filename: or String;
-        /// Its title.
-        title: may String;
-        /// What is to be seen, at most 1024 characters.
-        description: may String;
-        /// Its media type, if Discord knows it.
-        content_type: may String;
-        /// Bytes.
-        size: or u64;
-        /// Where it is, for some 24 hours.
-        url: or String;
-        /// The same through Discord's image proxy.
-        proxy_url: or String;
-        /// Pixels, of an image or video.
-        height: may u64;
-        /// Pixels, of an image or video.
-        width: may u64;
-        /// Whether it goes after some time.
-        ephemeral: or bool;
-        /// The flags.
-        flags: may AttachmentFlags;
-        [application clip_created_at clip_participants content_scan_version duration_secs placeholder
-            placeholder_version waveform]
+        /// The boxes below the text, at most 10.
+        embeds: or Vec<Embed>;
+        /// The stickers.
+        sticker_items: or Vec<StickerItem>;
+        /// The poll.
+        poll: may Box<Poll>;
+        /// The buttons, menus and what arranges them.
+        components: or Vec<Component>;
+        /// What it forwards.
+        message_snapshots: or Vec<MessageSnapshot>;
+        [activity application call interaction interaction_metadata lobby_member mention_channels nonce
+            purchase_notification resolved role_subscription_data shared_client_theme soundboard_sounds stickers]
     }
 
     /// One emoji's reactions to a message (discord-api-docs, Message, Reaction Object).
@@ -177,6 +157,30 @@ impl Message {
         Cow::Owned(resolved)
     }
 
+    /// The links to messages in the text, in their order.
+    pub fn links(&self) -> impl Iterator<Item = MessageLink> {
+        links(&self.content)
+    }
+
+    /// Whether it replies to another message, which may be deleted.
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        self.kind == MessageType::REPLY
+    }
+
+    /// The message that it replies to, if Discord sent it along. Not what it forwards: that is
+    /// [`forwarded`](Self::forwarded).
+    #[must_use]
+    pub fn referenced(&self) -> Option<&Self> {
+        self.referenced_message.as_deref()
+    }
+
+    /// What it forwards.
+    #[must_use]
+    pub fn forwarded(&self) -> Option<&SnapshotMessage> {
+        self.message_snapshots.iter().find_map(|snapshot| snapshot.message.as_ref())
+    }
+
     /// Where it is in Discord's web client. Without a guild id it is taken for one in a direct message: for a
     /// message that no event brought use [`Channel::message_url`].
     #[must_use]
@@ -204,16 +208,6 @@ impl fmt::Debug for Message {
             write!(f, " by {:?}", Preview(&author.username))?;
         }
         write!(f, ": {:?})", Preview(&self.resolved_content()))
-    }
-}
-
-impl fmt::Debug for Attachment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Attachment({} {:?}", self.id, Preview(&self.filename))?;
-        if let Some(kind) = &self.content_type {
-            write!(f, ", {:?}", Preview(kind))?;
-        }
-        write!(f, ", {} bytes)", self.size)
     }
 }
 

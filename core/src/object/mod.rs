@@ -14,43 +14,81 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `user`, `channel`, `message`, `guild`, `integration` | Discord's objects |
+//! | `user`, `channel`, `message`, `attachment`, `embed`, `guild`, `integration`, `command`, `page` | Discord's objects |
 //! | `context` | what an interaction is about |
 //! | `event` | payloads of dispatches, by name |
-//! | `open`, `text` | open enums and flags; strings with a meaning |
+//! | `open`, `kinds`, `text` | open enums and flags; strings with a meaning |
+//! | `link`, `cdn` | links to messages; where images are |
+//! | `show`, `plain` | objects in one line |
+//! | `list`, `rows` | lists as tables; their columns |
 //! | `table`, `names`, `rest`, `entry`, `raw` | how an object is made of its table; what stays text |
 //!
 //! To add a field, add a row to its object's table.
 
+mod attachment;
+mod cdn;
 mod channel;
+mod command;
 mod context;
+mod embed;
 mod entry;
 mod event;
 mod guild;
 mod integration;
+mod kinds;
+mod link;
+mod list;
 mod message;
 mod names;
 mod open;
+mod page;
+mod plain;
 mod raw;
 mod rest;
+mod rows;
+mod show;
 mod table;
 mod text;
 mod user;
 
-pub use channel::{Channel, Overwrite, ThreadMetadata, WEB};
+pub use attachment::{Attachment, MAX_FILE_NAME, content_type, safe_file_name};
+pub use cdn::CDN;
+pub use channel::{Channel, DefaultReaction, ForumTag, Overwrite, ThreadMember, ThreadMetadata, WEB};
+pub use command::{
+    Application, ApplicationCommand, ApplicationCommandOption, CallbackInteraction, CallbackResource,
+    CommandChoice, InteractionCallback, Team,
+};
 pub use context::{CommandData, CommandOption, ComponentData, Context, ModalData};
+pub use embed::{
+    Component, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider, MessageSnapshot, Poll,
+    PollAnswer, PollAnswerCount, PollMedia, PollResults, SnapshotMessage, Sticker, StickerItem,
+};
 pub use entry::Object;
 pub use event::{
     GuildRole, GuildRoleDelete, GuildUser, MessageDelete, MessageDeleteBulk, MessageReaction, Typed,
     TypingStart,
 };
-pub use guild::{ClientStatus, Guild, Presence, Role, RoleColors, VoiceState};
+pub use guild::{
+    Ban, ClientStatus, Guild, GuildPreview, Presence, Role, RoleColors, UserGuild, VoiceRegion, VoiceState,
+    WelcomeChannel, WelcomeScreen,
+};
 pub use integration::{Interaction, Webhook};
-pub use message::{Attachment, Emoji, Message, MessageReference, Reaction};
+pub use kinds::{
+    ApplicationFlags, ApplicationIntegrationType, AuditLogEvent, ButtonStyle, CallbackType,
+    CommandOptionType, CommandType, ComponentType, ForumLayout, InteractionContextType, InviteTargetType,
+    InviteType, PollLayout, SortOrder, StickerFormat, StickerType,
+};
+pub use link::{MessageLink, NoMessageLink};
+pub use list::{Cell, List, Row};
+pub use message::{Emoji, Message, MessageReference, Reaction};
 pub use open::{
     AttachmentFlags, ChannelFlags, ChannelType, InteractionType, MemberFlags, MessageFlags,
     MessageReferenceType, MessageType, OverwriteType, Permissions, PremiumType, ReactionType, RoleFlags,
     SystemChannelFlags, UserFlags, WebhookType,
+};
+pub use page::{
+    AuditLog, AuditLogChange, AuditLogEntry, FollowedChannel, Invite, Pin, PinPage, ScheduledEvent,
+    SearchPage, ThreadList,
 };
 pub use raw::Json;
 pub use rest::Rest;

@@ -48,7 +48,7 @@ impl Names {
     }
 }
 
-/// The slot of a name: length, three letters and the seed tell all names of an object apart.
+/// The slot of a name: length, four letters and the seed tell all names of an object apart.
 #[inline]
 const fn slot(name: &[u8], seed: u32) -> usize {
     if name.is_empty() {
@@ -56,6 +56,8 @@ const fn slot(name: &[u8], seed: u32) -> usize {
     }
     let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
     let letters = u32::from_le_bytes([first, middle, last, name.len() as u8]);
+    // For `min_` and `max_`.
+    let letters = letters ^ (name[if name.len() > 1 { 1 } else { 0 }] as u32) << 11;
     (letters.wrapping_mul(seed) >> 23) as usize
 }
 

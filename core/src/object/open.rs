@@ -107,15 +107,17 @@ macro_rules! flags {
     )*};
 }
 
+pub(super) use {flags, open_enums};
+
 /// Flags that are numbers on the wire.
-mod number {
+pub(super) mod number {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    pub(in crate::object) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         u64::deserialize(deserializer)
     }
 
-    pub(super) fn write<S: Serializer>(bits: u64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::object) fn write<S: Serializer>(bits: u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(bits)
     }
 }
@@ -226,6 +228,7 @@ open_enums! {
         39 GUILD_INCIDENT_REPORT_FALSE_ALARM;
         44 PURCHASE_NOTIFICATION;
         46 POLL_RESULT;
+        55 HD_STREAMING_UPGRADED;
     }
 
     /// Whom a permission overwrite is for (discord-api-docs, Channel, Overwrite Object).

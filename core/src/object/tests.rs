@@ -17,6 +17,10 @@ use super::table::Fields;
 use super::*;
 use crate::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
+mod files;
+mod pages;
+mod view;
+
 fn user() -> Value {
     json!({
         "id": "80351110224678912", "username": "mason", "discriminator": "0", "global_name": "Mason",
@@ -81,7 +85,7 @@ fn message() -> Value {
         "author": user(), "member": {"roles": [], "joined_at": "x", "deaf": false, "mute": false},
         "content": "Supa Hot", "timestamp": "2017-07-11T17:27:07.299000+00:00", "edited_timestamp": null,
         "tts": false, "mention_everyone": false, "mentions": [user()], "mention_roles": ["1"],
-        "attachments": [attachment()], "embeds": [{"type": "rich", "color": 1.25}], "reactions": [reaction()],
+        "attachments": [attachment()], "embeds": [{"type": "rich", "color": 16711680, "new": 1.25}], "reactions": [reaction()],
         "pinned": false, "type": 19, "flags": 8192, "nonce": 5, "webhook_id": "7", "components": [],
         "message_reference": {"message_id": "1", "type": 0, "fail_if_not_exists": true},
         "referenced_message": {"id": "1", "channel_id": "2", "type": 0, "content": ""}, "thread": thread(),

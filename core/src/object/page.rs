@@ -1,0 +1,195 @@
+//! What requests answer with: parts of long lists, and the log of a guild.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::id::{AuditLogEntryId, ChannelId, GuildId, ScheduledEventId, Snowflake, UserId, WebhookId};
+
+use super::channel::{Channel, ThreadMember};
+use super::command::{Application, ApplicationCommand};
+use super::entry::Object;
+use super::guild::Guild;
+use super::integration::Webhook;
+use super::kinds::{AuditLogEvent, InviteTargetType, InviteType};
+use super::message::Message;
+use super::raw::Json;
+use super::table::objects;
+use super::text::DateTime;
+use super::user::User;
+
+objects! {
+    /// Threads, and of which of them we are a member (discord-api-docs, Channel, List Public Archived Threads).
+    ThreadList {
+        /// The threads.
+        threads: or Vec<Channel>;
+        /// Our membership in those that we joined.
+        members: or Vec<ThreadMember>;
+        /// Whether there are more; not there in lists of active threads, which are whole.
+        has_more: or bool;
+        [first_messages total_results]
+    }
+
+    /// Pinned messages, the latest pinned first (discord-api-docs, Message, Get Channel Pins).
+    PinPage {
+        /// The messages.
+        items: or Vec<Pin>;
+        /// Whether there are more.
+        has_more: or bool;
+    }
+
+    /// A pinned message (discord-api-docs, Message, Message Pin Object).
+    Pin {
+        /// When it was pinned.
+        pinned_at: may DateTime;
+        /// The message.
+        message: must Message;
+    }
+
+    /// What a search found (discord-api-docs, Message, Search Guild Messages).
+    SearchPage {
+        /// Whether Discord still reads old messages, so that there may be more later.
+        doing_deep_historical_index: or bool;
+        /// How many messages it has read of that.
+        documents_indexed: may u64;
+        /// How many messages there are, here and on other pages.
+        total_results: or u64;
+        /// The messages, each in a list of its own: see [`found`](SearchPage::found).
+        messages: or Vec<Vec<Message>>;
+        /// The threads that they are in.
+        threads: or Vec<Channel>;
+        /// Our membership in those that we joined.
+        members: or Vec<ThreadMember>;
+        [analytics_id channels]
+    }
+
+    /// That a channel follows another now (discord-api-docs, Channel, Followed Channel Object).
+    FollowedChannel {
+        /// The channel that is followed.
+        channel_id: must ChannelId;
+        /// The webhook that brings its messages.
+        webhook_id: must WebhookId;
+    }
+
+    /// What an invite leads to (discord-api-docs, Invite, Invite Object).
+    Invite {
+        /// What it is to.
+        kind as "type": or InviteType;
+        /// What stands behind `https://discord.gg/`.
+        code: or String;
+        /// The guild, with some of its fields.
+        guild: may Guild;
+        /// The guild's id.
+        guild_id: may GuildId;
+        /// The channel, with some of its fields.
+        channel: may Channel;
+        /// Who made it.
+        inviter: may User;
+        /// What it leads to in a voice channel.
+        target_type: may InviteTargetType;
+        /// Whose stream it leads to.
+        target_user: may User;
+        /// The activity that it leads to.
+        target_application: may Application;
+        /// About how many of the members are online.
+        approximate_presence_count: may u64;
+        /// About how many members there are.
+        approximate_member_count: may u64;
+        /// When it ends; some never do.
+        expires_at: may DateTime;
+        /// How often it was used.
+        uses: may u64;
+        /// How often it can be used; 0 for any number of times.
+        max_uses: may u64;
+        /// Seconds after which it ends; 0 for never.
+        max_age: may u64;
+        /// Whether those who come by it leave when they go offline, unless they get a role.
+        temporary: may bool;
+        /// When it was made.
+        created_at: may DateTime;
+        [flags friends_count guild_scheduled_event is_contact is_nickname_changeable liveliness
+            new_member profile roles stage_instance target_channel_id target_message_id]
+    }
+
+    /// What was done in a guild, and things that the entries name (discord-api-docs, Audit Log, Audit Log Object).
+    AuditLog {
+        /// What was done, the newest first.
+        audit_log_entries: or Vec<AuditLogEntry>;
+        /// Users.
+        users: or Vec<User>;
+        /// Threads.
+        threads: or Vec<Channel>;
+        /// Webhooks.
+        webhooks: or Vec<Webhook>;
+        /// Commands.
+        application_commands: or Vec<ApplicationCommand>;
+        /// Scheduled events.
+        guild_scheduled_events: or Vec<ScheduledEvent>;
+        /// Integrations, with some of their fields.
+        integrations: or Vec<Object>;
+        /// Rules by which messages are looked through.
+        auto_moderation_rules: or Vec<Object>;
+    }
+
+    /// Something that was done in a guild (discord-api-docs, Audit Log, Audit Log Entry Object).
+    AuditLogEntry {
+        /// Which entry.
+        id: must AuditLogEntryId;
+        /// What was done.
+        action_type: or AuditLogEvent;
+        /// Who did it.
+        user_id: may UserId;
+        /// To what: of which kind depends on what was done.
+        target_id: may Snowflake;
+        /// What is now different.
+        changes: or Vec<AuditLogChange>;
+        /// Why, in the words of who did it; at most 512 characters.
+        reason: may String;
+        /// In which guild; in events only.
+        guild_id: may GuildId;
+        /// More of what was done.
+        options: may Object;
+    }
+
+    /// What is different in something (discord-api-docs, Audit Log, Audit Log Change Object).
+    AuditLogChange {
+        /// The name of the field; `$add` and `$remove` for roles.
+        key: may String;
+        /// What it is now; not there if it was taken away.
+        new_value: may Json;
+        /// What it was; not there if it is new.
+        old_value: may Json;
+    }
+
+    /// A guild's scheduled event (discord-api-docs, Guild Scheduled Event). All else is reached by name.
+    ScheduledEvent {
+        /// Which event.
+        id: must ScheduledEventId;
+        /// In which guild.
+        guild_id: may GuildId;
+        /// In which channel.
+        channel_id: may ChannelId;
+        /// Who made it.
+        creator_id: may UserId;
+        /// Its name.
+        name: or String;
+        /// What it is about.
+        description: may String;
+        /// When it begins.
+        scheduled_start_time: may DateTime;
+        /// When it ends.
+        scheduled_end_time: may DateTime;
+        /// 1 scheduled, 2 active, 3 completed, 4 cancelled.
+        status: may u32;
+        /// About how many users are interested.
+        user_count: may u64;
+        [auto_start creator entity_id entity_metadata entity_type guild_scheduled_event_exceptions image
+            privacy_level recurrence_rule sku_ids user_rsvp]
+    }
+}
+
+impl SearchPage {
+    /// The messages that were found, the best first.
+    pub fn found(&self) -> impl Iterator<Item = &Message> {
+        self.messages.iter().flatten()
+    }
+}
