@@ -26,7 +26,7 @@ mod gateway_message;
 pub mod inflate;
 mod jitter;
 pub mod message;
-mod objects;
+pub mod objects;
 pub mod ogg;
 pub mod pack;
 mod recorder;

@@ -48,7 +48,7 @@ use sanscord::machine::{Audio, Machine};
 pub use events::{Events, NextError};
 pub use handle::Handle;
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
-pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed, state};
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, SetupError, seed, state};
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.
 ///

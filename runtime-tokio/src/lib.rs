@@ -47,7 +47,7 @@ pub use driver::{Driver, Started};
 pub use handle::Handle;
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
 pub use sanscord_host::events::Events;
-pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, SetupError, seed, state};
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, SetupError, seed, state};
 
 /// A driver for this machine, the way to it, and what it tells; audio that it decrypts is discarded.
 ///

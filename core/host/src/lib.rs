@@ -11,6 +11,7 @@ pub mod failure;
 pub mod hear;
 pub mod log;
 mod network;
+mod notebook;
 mod replace;
 mod setup;
 pub mod source;
@@ -19,6 +20,7 @@ pub mod state;
 pub mod steps;
 
 pub use network::Network;
+pub use notebook::Notebook;
 pub use setup::{Ended, SetupError, seed};
 
 /// How many events may wait before a driver stops to read WebSockets.

@@ -7,6 +7,7 @@ use sanscord::object::Typed;
 use sanscord::rtp::header::Header;
 use sanscord_fuzz::inflate::COMPRESSIONS;
 use sanscord_fuzz::message::{Message, Rtp, discovered};
+use sanscord_fuzz::objects::{ANSWERS, FIRST};
 use sanscord_fuzz::pack::Packer;
 use zlib_rs::{Deflate, DeflateFlush};
 use zstd_safe::{CCtx, InBuffer, OutBuffer};
@@ -122,6 +123,12 @@ pub(super) fn objects() -> Vec<Seed> {
         input.extend(json.bytes());
         input
     };
+    let answer = |name: &str, json: &str| {
+        let which = ANSWERS.iter().position(|(known, _)| *known == name).unwrap();
+        let mut input = vec![FIRST + which as u8];
+        input.extend(json.bytes());
+        input
+    };
     let user = r#"{"id":"80351110224678912","username":"mason","avatar":null,"bot":true,"new":[1.50]}"#;
     let message = format!(
         r#"{{"id":"1","channel_id":"2","guild_id":"3","author":{user},"content":"h\u00e9 <@1>","timestamp":
@@ -129,6 +136,10 @@ pub(super) fn objects() -> Vec<Seed> {
         "mention_roles":[],"attachments":[],"embeds":[{{"title":"a","color":1,"fields":[]}}],"pinned":false,
         "type":0,"reactions":[{{"count":1,"me":false,"emoji":{{"id":null,"name":"a"}}}}]}}"#
     );
+    let rich = r#"{"id":"1","channel_id":"2","content":"https://discord.com/channels/@me/2/1","embeds":[{"fields":[
+        {"name":"a","value":"b"}]}],"poll":{"question":{"text":"?"},"answers":[{"answer_id":1,"poll_media":{}}]},
+        "attachments":[{"id":"3","filename":"../a:\u202e.png"}],"sticker_items":[{"id":"4","format_type":9}],
+        "components":[{"type":1,"components":[{"type":2}]}],"message_snapshots":[{"message":{"content":"c"}}]}"#;
     let member =
         format!(r#"{{"user":{user},"roles":["5"],"joined_at":"2020-01-01","guild_id":"3","deaf":1e0}}"#);
     vec![
@@ -152,6 +163,48 @@ pub(super) fn objects() -> Vec<Seed> {
         ("unknown_event", payload("NEW", r#"{"a":{"b":[1e400,-0,null]}}"#)),
         ("no_object", payload("MESSAGE_DELETE", "[]")),
         ("not_utf8", [payload("MESSAGE_CREATE", "{\"content\":\""), vec![0xFF, b'"', b'}']].concat()),
+        ("messages", answer("messages", &format!("[{message},{rich}]"))),
+        (
+            "search_page",
+            answer("search_page", &format!(r#"{{"total_results":1,"messages":[[{rich}]],"new":[]}}"#)),
+        ),
+        ("pin_page", answer("pin_page", &format!(r#"{{"items":[{{"message":{rich}}}],"has_more":true}}"#))),
+        ("members", answer("members", &format!("[{member}]"))),
+        ("user_guilds", answer("user_guilds", r#"[{"id":"1","name":"<b>","owner":true,"permissions":"8"}]"#)),
+        (
+            "application",
+            answer("application", r#"{"id":"1","name":"a","team":{"id":"2"},"flags":18446744073709551615}"#),
+        ),
+        (
+            "application_command",
+            answer(
+                "application_command",
+                r#"{"id":"1","name":"a","options":[{"type":1,"name":"b","options":[{"type":3,"min_length":0}]}]}"#,
+            ),
+        ),
+        (
+            "audit_log",
+            answer(
+                "audit_log",
+                r#"{"audit_log_entries":[{"id":"1","action_type":999,"changes":[{"key":"a","new_value":null}]}]}"#,
+            ),
+        ),
+        ("ban", answer("ban", &format!(r#"{{"user":{user},"reason":"a\nb"}}"#))),
+        (
+            "component",
+            answer("component", r#"{"type":9,"components":[{"type":10}],"accessory":{"type":2,"style":5}}"#),
+        ),
+        (
+            "invite",
+            answer("invite", r#"{"type":0,"code":"a","guild":{"id":"1"},"channel":{"id":"2","type":0}}"#),
+        ),
+        (
+            "thread_list",
+            answer(
+                "thread_list",
+                r#"{"threads":[{"id":"1","type":11,"applied_tags":["2"]}],"members":[{"id":"1"}],"has_more":false}"#,
+            ),
+        ),
     ]
 }
 
