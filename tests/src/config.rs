@@ -8,6 +8,7 @@ use sanscord::time::Duration;
 use crate::clip::Clip;
 use crate::fault::{Action, Faults, MediaFaults, VoiceOrder};
 use crate::link::LinkConfig;
+use crate::rest::settings::{History, RestConfig};
 use crate::server::Addresses;
 use crate::speaker::{Announce, Speaker, Spurt};
 
@@ -104,6 +105,8 @@ pub struct Config {
     /// Whether the media of clients may be overtaken on their way here. If not, a sequence number that goes back is a
     /// violation.
     pub media_overtakes: bool,
+    /// How the REST API behaves.
+    pub rest: RestConfig,
     /// What goes wrong otherwise.
     pub faults: Faults,
     /// What happens, and how long after the first voice session became live.
@@ -181,6 +184,7 @@ impl Config {
             media: MediaFaults::default(),
             links: BTreeMap::new(),
             media_overtakes: false,
+            rest: RestConfig::default(),
             faults: Faults::default(),
             script: Vec::new(),
             tolerance: Duration::from_secs(1),
@@ -198,6 +202,14 @@ impl Config {
             name: format!("bot{number}"),
         };
         (1..=count).map(bot).collect()
+    }
+
+    /// The same with so many messages in a channel, one a minute before the clock's origin. They are made up when they
+    /// are asked for.
+    #[must_use]
+    pub fn history(mut self, channel: ChannelId, count: u64) -> Self {
+        self.rest.histories.insert(channel, History { count, spacing: Duration::from_secs(60) });
+        self
     }
 
     /// The users of all bots, the first one first.

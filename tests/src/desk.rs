@@ -84,6 +84,16 @@ pub struct Report {
     pub sender_reports: u64,
     /// REST requests.
     pub requests: u64,
+    /// The statuses of the answers to them.
+    pub rest_statuses: BTreeMap<u16, u64>,
+    /// Requests refused with 429, whoever's fault it was.
+    pub rest_limited: u64,
+    /// Requests that count as invalid: 401, 403, and 429 but for shared limits.
+    pub rest_invalid: u64,
+    /// Messages that were not posted again because their nonce was enforced.
+    pub rest_repeats: u64,
+    /// Violations by rule, those that are not listed, too.
+    pub violations: BTreeMap<Rule, u64>,
     /// Close codes that clients sent, by service in the order of arrival; the first 1,000.
     pub client_closes: Vec<(Service, u16)>,
     /// What became of each speaker's packets, by speaker.
@@ -107,6 +117,9 @@ pub struct MediaCounts {
     pub unheard: u64,
 }
 
+/// Reasons for the audit log that are kept; the oldest are forgotten.
+const MAX_REASONS: usize = 1_000;
+
 /// Violations kept; more are only counted.
 pub const MAX_VIOLATIONS: usize = 1_000;
 
@@ -119,6 +132,8 @@ pub(crate) struct Desk {
     pub(crate) unlisted: u64,
     /// What was heard of clients, the newest [`Config::heard_limit`] frames of each.
     pub(crate) heard: BTreeMap<UserId, VecDeque<Bytes>>,
+    /// Routes, and the reasons for the audit log that came with their requests.
+    pub(crate) reasons: VecDeque<(String, String)>,
     /// The Identifies of each bot.
     identifies: BTreeMap<UserId, Identifies>,
     /// Where gateway messages are compressed.
@@ -144,6 +159,7 @@ impl Desk {
             rng: Rng::with_seed(seed),
             violations: Vec::new(),
             heard: BTreeMap::new(),
+            reasons: VecDeque::new(),
             unlisted: 0,
             outputs: VecDeque::new(),
             scheduled: BTreeMap::new(),
@@ -173,6 +189,7 @@ impl Desk {
     }
 
     pub(crate) fn violation(&mut self, rule: Rule, what: impl Into<String>) {
+        *self.report.violations.entry(rule).or_default() += 1;
         if self.violations.len() < MAX_VIOLATIONS {
             self.violations.push(Violation { at: self.now, rule, what: what.into() });
         } else {
@@ -231,7 +248,10 @@ impl Desk {
             | ServerOutput::SendFrame(id, _)
             | ServerOutput::Close(id, _)
             | ServerOutput::Cut(id) => *id != connection,
-            ServerOutput::SendDatagram { .. } | ServerOutput::Respond(..) | ServerOutput::Wait(_) => true,
+            ServerOutput::SendDatagram { .. }
+            | ServerOutput::Respond(..)
+            | ServerOutput::Reset(_)
+            | ServerOutput::Wait(_) => true,
         });
     }
 
@@ -243,8 +263,23 @@ impl Desk {
         self.schedule(delay, ServerOutput::SendDatagram { to, data });
     }
 
-    pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Response) {
-        self.outputs.push_back(ServerOutput::Respond(exchange, response));
+    pub(crate) fn respond(&mut self, exchange: ExchangeId, response: Response, late: Duration) {
+        match late.is_zero() {
+            true => self.outputs.push_back(ServerOutput::Respond(exchange, response)),
+            false => self.schedule(late, ServerOutput::Respond(exchange, response)),
+        }
+    }
+
+    pub(crate) fn reset(&mut self, exchange: ExchangeId) {
+        self.outputs.push_back(ServerOutput::Reset(exchange));
+    }
+
+    /// A reason that came with a request of this route.
+    pub(crate) fn reason(&mut self, route: &str, reason: String) {
+        if self.reasons.len() == MAX_REASONS {
+            self.reasons.pop_front();
+        }
+        self.reasons.push_back((route.into(), reason));
     }
 
     pub(crate) const fn delay(&self, service: Service) -> Duration {

@@ -8,8 +8,8 @@
 //! | part | there | not there |
 //! |---|---|---|
 //! | gateway | JSON, both stream compressions and compressed payloads; Identify with shards, concurrency keys and the daily budget; Resume with its replay; heartbeats; ops 3, 4, 8, 31 and 43 with their limits | ETF, intents as a filter of events except for voice states |
-//! | guilds | as many as wanted, divided among the shards; a text channel each, made up members, and somebody who writes numbered messages | roles, permissions, threads; voice channels in any but the main guild |
-//! | REST | `/gateway/bot`, the bot, guilds and channels to read, messages to post, rate limits | everything else |
+//! | guilds | as many as wanted, divided among the shards; a text channel each, made up members, and somebody who writes numbered messages, which REST does not show | permissions; voice channels in any but the main guild |
+//! | REST | guilds, channels, threads, messages with files, reactions, pins, members, roles, webhooks, commands, interactions, direct messages and search, all with their limits and errors | permissions but those that a test denies, emoji, events, moderation |
 //! | voice | both `rtpsize` modes, IP discovery, resume, speakers over UDP, bots that hear one another, end-to-end encryption | video |
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::desk::{Desk, Report};
 use crate::fault::{Action, VoiceOrder};
 use crate::gateway::{self, Gateway, guild};
-use crate::rest::{Request, Rest};
+use crate::rest::{Fate, Request, Rest};
 use crate::server::{ConnectionId, Server, ServerInput, ServerOutput, Service};
 use crate::speaker::Sent;
 use crate::studio::Studio;
@@ -47,7 +47,7 @@ pub struct Discord {
     desk: Desk,
     gateway: Gateway,
     voice: Voice,
-    rest: BTreeMap<UserId, Rest>,
+    rest: Rest,
     studio: Studio,
     /// The bots' places in voice channels.
     places: BTreeMap<UserId, Place>,
@@ -78,7 +78,7 @@ impl Discord {
             gateway: Gateway::new(&desk.config),
             voice: Voice::new(&mut desk),
             desk,
-            rest: BTreeMap::new(),
+            rest: Rest::default(),
             studio,
             places: BTreeMap::new(),
             script,
@@ -120,11 +120,14 @@ impl Discord {
             ServerInput::Datagram { from, data } => self.voice.on_datagram(desk, from, &data),
             ServerInput::Request { exchange, method, target, headers, body } => {
                 let request = Request { method, target: &target, headers: &headers, body: &body };
-                let user = request.user(&desk.config).unwrap_or(desk.config.bot);
-                let (response, posted) = self.rest.entry(user).or_default().answer(desk, &request);
-                desk.respond(exchange, response);
-                if let Some(message) = posted {
-                    self.gateway.announce(desk, "MESSAGE_CREATE", &message);
+                let outcome = self.rest.answer(desk, &request);
+                match outcome.fate {
+                    Fate::Answer(response, late) => desk.respond(exchange, response, late),
+                    Fate::Cut => desk.reset(exchange),
+                    Fate::Silence => {}
+                }
+                for (name, d) in outcome.events {
+                    self.gateway.announce(desk, name, &d);
                 }
             }
         }
@@ -170,6 +173,11 @@ impl Discord {
     /// encrypted end to end. The newest [`Config::heard_limit`].
     pub fn heard(&self, user: UserId) -> impl Iterator<Item = &Bytes> {
         self.desk.heard.get(&user).into_iter().flatten()
+    }
+
+    /// The reasons for the audit log that came with requests, with their routes; the newest 1,000.
+    pub fn reasons(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.desk.reasons.iter().map(|(route, reason)| (route.as_str(), reason.as_str()))
     }
 
     /// Whether every action of the script has happened.
@@ -286,7 +294,12 @@ impl Discord {
             Action::CutGateway => self.gateway.cut(desk),
             Action::CutVoice => self.voice.cut(desk, None),
             Action::CutVoiceOf(user) => self.voice.cut(desk, Some(user)),
-            Action::Dispatch(name, d) => self.gateway.announce(desk, &name, &d),
+            Action::Dispatch(name, d) => {
+                if name == "INTERACTION_CREATE" {
+                    self.rest.store.interact(&desk.config, desk.now, &d);
+                }
+                self.gateway.announce(desk, &name, &d);
+            }
             Action::EndEncryption => self.voice.encrypt_all(desk, Encryption::end),
             Action::EndpointNull => {
                 for user in self.there() {

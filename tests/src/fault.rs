@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use sanscord::id::{ChannelId, UserId};
 use sanscord::time::Duration;
+
+use crate::rest::settings::Limit;
 
 /// Faults of handshakes and of REST. Lists are used up from the front, one entry for each occasion.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,10 @@ pub struct Faults {
     pub discovery: VecDeque<DiscoveryFault>,
     /// How the next REST requests are answered.
     pub rest: VecDeque<RestFault>,
+    /// How the next requests of a route are answered, named as in
+    /// [`RestConfig::limits`](crate::rest::settings::RestConfig::limits); attachments are fetched by
+    /// `GET /attachments`. They come before those in `rest`.
+    pub rest_routes: VecDeque<(String, RestFault)>,
     /// How many requests to join a voice channel get no answer, as if the channel were full.
     pub full_channel: u32,
     /// How late everything is that the main gateway sends.
@@ -133,7 +140,7 @@ pub enum DiscoveryFault {
 }
 
 /// A REST answer other than the usual one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RestFault {
     /// This status, with a body that is not JSON.
@@ -150,6 +157,79 @@ pub enum RestFault {
         /// How long to wait; rounded up.
         retry_after: Duration,
     },
+    /// 429 for a resource that others use, too: it does not count as invalid, and none could foresee it.
+    Shared {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// An error as Discord says it.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// Discord's code.
+        code: u32,
+        /// What it means.
+        message: String,
+    },
+    /// 202: what is searched has no index yet.
+    NotReady {
+        /// How long to wait, in seconds.
+        retry_after: u64,
+    },
+    /// Anything at all, an absurd `Retry-After` for one.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// Header fields.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Bytes,
+    },
+    /// 302 to where the request was sent.
+    Redirect,
+    /// 200 with a JSON body of so many bytes, nearly all blanks.
+    Huge(usize),
+    /// The usual answer, so much later.
+    Slow(Duration),
+    /// The connection is cut without an answer.
+    Lost {
+        /// Whether the request was served before that.
+        processed: bool,
+    },
+    /// There is never an answer.
+    Silent {
+        /// Whether the request was served.
+        processed: bool,
+    },
+    /// The usual answer, but no more than so many bytes of its body.
+    Truncated(usize),
+    /// The usual answer, compressed with gzip.
+    Gzip,
+    /// The usual answer; from it on the route has another bucket, which is unused.
+    NewBucket,
+    /// The usual answer; from it on the route has this limit.
+    NewLimit(Limit),
+}
+
+impl RestFault {
+    /// 429 whose header and body ask for waits like these, as they stand: no number, a negative one, a thousand years.
+    #[must_use]
+    pub fn absurd_wait(header: &str, body: &str) -> Self {
+        let text = format!(
+            r#"{{"message": "You are being rate limited.", "retry_after": {body}, "global": false}}"#
+        );
+        let headers = [("content-type", "application/json"), ("retry-after", header)];
+        Self::Answer {
+            status: 429,
+            headers: headers.map(|(name, value)| (name.into(), value.into())).into(),
+            body: text.into(),
+        }
+    }
+
+    /// Whether Discord itself answers so, and not what stands before it.
+    pub(crate) const fn is_discords(&self) -> bool {
+        matches!(self, Self::Error { .. } | Self::NotReady { .. })
+    }
 }
 
 /// What the network does to the speakers' datagrams on their way to the client. Shares are 0 to 1.

@@ -9,7 +9,7 @@ pub(crate) mod guild;
 mod handshake;
 pub(crate) mod identifies;
 mod limits;
-mod members;
+pub(crate) mod members;
 mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -13,7 +13,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`server`] | what a server machine takes in and asks for |
-//! | [`discord`], [`config`], [`fault`] | our Discord, who is on it, what goes wrong |
+//! | [`discord`], [`config`], [`fault`], [`rest`] | our Discord, who is on it, what goes wrong, how REST behaves |
 //! | [`speaker`], [`clip`], [`rtp`] | who speaks, what, and how it is sealed |
 //! | [`violation`], [`desk`] | what clients did wrong, and what was counted |
 //! | [`world`], [`link`], [`check`] | simulation in memory, and the rules that every machine keeps |
@@ -36,7 +36,7 @@ pub mod hall;
 pub mod link;
 pub mod loopback;
 mod pulse;
-mod rest;
+pub mod rest;
 pub mod rtp;
 pub mod server;
 pub mod simulation;

@@ -1,13 +1,29 @@
-//! The REST API, as far as a client needs it to get going.
+//! The REST API: what it does with a request on its way to a resource and back.
+//!
+//! | part | subject |
+//! |---|---|
+//! | [`settings`] | what can be chosen |
+//! | `route`, `serve` | the routes, and the resources that they lead to |
+//! | `call`, `body`, `multipart`, `query`, `form`, `percent` | reading and judging requests |
+//! | `limits` | rate limits |
+//! | `store`, `moment` | what there is, ids and times |
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use sanscord::id::{ChannelId, GuildId, UserId};
+use sanscord::id::UserId;
 use sanscord::machine::{Method, Response};
 use sanscord::time::{Duration, Timestamp};
 use serde_json::{Value, json};
+use zlib_rs::DeflateConfig;
 
+use self::body::Body;
+use self::call::Call;
+use self::limits::{Access, Limits};
+use self::query::Query;
+use self::reply::Reply;
+use self::route::Found;
+use self::store::Store;
 use crate::config::Config;
 use crate::desk::Desk;
 use crate::fault::RestFault;
@@ -15,180 +31,395 @@ use crate::gateway::guild;
 use crate::target;
 use crate::violation::Rule;
 
-/// Requests to one route in [`WINDOW`].
-const LIMIT: u32 = 50;
-const WINDOW: Duration = Duration::from_secs(1);
+mod body;
+mod call;
+mod form;
+mod limits;
+mod moment;
+mod multipart;
+mod percent;
+mod query;
+mod reply;
+mod route;
+mod serve;
+pub mod settings;
+mod store;
+
+/// The most tokens and webhooks that are remembered as dead.
+const MAX_DEAD: usize = 10_000;
+/// The longest audit log reason, in characters (Discord docs: Audit Logs).
+const MAX_REASON: usize = 512;
+/// Messages of this age have a deletion bucket of their own, and cannot be deleted in bulk: 14 days, in milliseconds.
+const OLD: u64 = 14 * 24 * 3_600_000;
+const DELETE_MESSAGE: &str = "DELETE /channels/{channel_id}/messages/{message_id}";
+const DELETE_OLD_MESSAGE: &str = "DELETE /channels/{channel_id}/messages/{message_id} old";
 
 /// A request, as it came.
 pub(crate) struct Request<'a> {
     pub(crate) method: Option<Method>,
     pub(crate) target: &'a str,
     pub(crate) headers: &'a [(String, String)],
-    pub(crate) body: &'a [u8],
+    pub(crate) body: &'a Bytes,
 }
 
 impl Request<'_> {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whose token it shows.
-    pub(crate) fn user(&self, config: &Config) -> Option<UserId> {
-        let (_, value) = self.headers.iter().find(|(name, _)| name == "authorization")?;
-        config.bot_of(value.strip_prefix("Bot ")?)
+    fn user(&self, config: &Config) -> Option<UserId> {
+        let value = self.header("authorization")?;
+        match value.strip_prefix("Bot ") {
+            Some(token) => config.bot_of(token),
+            None => {
+                let token = value.strip_prefix("Bearer ").unwrap_or(value);
+                config.rest.people.iter().find(|(found, _)| found == token).map(|(_, user)| *user)
+            }
+        }
     }
 }
 
-/// The API as one bot sees it.
+/// What becomes of a request.
+pub(crate) struct Outcome {
+    pub(crate) fate: Fate,
+    /// What the gateway is to tell.
+    pub(crate) events: Vec<(&'static str, Value)>,
+}
+
+/// How a request ends.
+pub(crate) enum Fate {
+    /// It is answered, so much later.
+    Answer(Response, Duration),
+    /// Its connection is cut.
+    Cut,
+    /// Nothing happens any more.
+    Silence,
+}
+
+impl From<Response> for Fate {
+    fn from(response: Response) -> Self {
+        Self::Answer(response, Duration::ZERO)
+    }
+}
+
+/// The API, for all bots.
 #[derive(Default)]
 pub(crate) struct Rest {
-    /// Until when a route is limited; the empty one stands for all.
-    limited: BTreeMap<String, Timestamp>,
-    /// How many requests a route has had since its window began.
-    windows: BTreeMap<String, (Timestamp, u32)>,
+    pub(crate) store: Store,
+    limits: Limits,
+    /// What was refused for good, and when first: tokens and webhooks, as hashes.
+    dead: BTreeMap<u64, Timestamp>,
 }
 
 impl Rest {
-    /// Answers a request, with the message that it posted if it did.
-    pub(crate) fn answer(&mut self, desk: &mut Desk, request: &Request<'_>) -> (Response, Option<Value>) {
+    /// Answers a request.
+    pub(crate) fn answer(&mut self, desk: &mut Desk, request: &Request<'_>) -> Outcome {
         desk.report.requests += 1;
-        let header = |name: &str| {
-            request.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str())
-        };
-        if !header("user-agent").starts_with("DiscordBot (") {
-            desk.violation(Rule::UserAgent, format!("the User-Agent is {:?}", header("user-agent")));
-            return (html(403, &[]), None);
+        let mut events = Vec::new();
+        let fate = self.decide(desk, request, &mut events);
+        if let Fate::Answer(response, _) = &fate {
+            *desk.report.rest_statuses.entry(response.status).or_default() += 1;
         }
+        Outcome { fate, events }
+    }
+
+    /// An interaction of somebody with the first bot, as the gateway tells of it.
+    pub(crate) fn interaction(&mut self, desk: &Desk, kind: u8, mut data: Value, token: &str) -> Value {
+        let config = &desk.config;
+        let millis = moment::unix_millis(config, desk.now);
+        let message = data.as_object_mut().and_then(|data| data.remove("message"));
+        let mut d = json!({
+            "id": self.store.mint(millis).to_string(), "application_id": config.bot, "type": kind, "data": data,
+            "guild_id": config.guild, "channel_id": config.text_channel.0, "token": token, "version": 1,
+            "member": guild::member(&guild::author(config)), "locale": "en-US", "guild_locale": "en-US",
+            "app_permissions": "2248473465835073", "entitlements": [], "context": 0,
+            "authorizing_integration_owners": {"0": config.guild}, "attachment_size_limit": config.rest.file_limit,
+        });
+        if let Some(message) = message {
+            d["message"] = message;
+        }
+        d
+    }
+
+    fn decide(
+        &mut self,
+        desk: &mut Desk,
+        request: &Request<'_>,
+        events: &mut Vec<(&'static str, Value)>,
+    ) -> Fate {
         let full = target::path(request.target);
+        if full.starts_with("/attachments/") {
+            let fault = take_fault(desk, "GET /attachments", false);
+            let reply = serve::cdn::fetch(&self.store, desk, request.method, request.target);
+            return finish(desk, request, reply.0, fault);
+        }
+        let agent = request.header("user-agent").unwrap_or_default();
+        let owner = request.user(&desk.config);
+        if !agent.starts_with("DiscordBot (") {
+            desk.violation(Rule::UserAgent, format!("the User-Agent is {agent:?}"));
+            let Reply(response) = Reply::html(403);
+            self.limits.note(desk, owner, &response);
+            return response.into();
+        }
         let Some(path) = full.strip_prefix(base(&desk.config.addresses.api_base)) else {
-            return (not_found(), None);
+            return reply::not_found().0.into();
         };
-        let route = format!("{} {path}", request.method.map_or("", Method::as_str));
-        if let Some(response) = self.refuse(desk, &route) {
-            return (response, None);
+        if let Some(response) = self.limits.refuse_banned(desk, owner) {
+            return response.into();
         }
-        let public = path == "/gateway";
-        let user = request.user(&desk.config).filter(|user| !desk.identifies(*user).is_revoked());
-        if !public && user.is_none() {
-            return (error(401, 0, "401: Unauthorized"), None);
+        let found = match route::find(request.method, path) {
+            Ok(found) => found,
+            Err(Reply(response)) => {
+                let fault = take_fault(desk, "", true);
+                return instead(desk, request, fault.as_ref())
+                    .map_or_else(|| response.into(), |Reply(response)| response.into());
+            }
+        };
+        let (name, top) = (self.name(desk, &found), top(&found));
+        let is_path = found.route.access == route::Access::Path;
+        let query = Query::read(request.target);
+        let content_type = request.header("content-type").unwrap_or_default();
+        let body = Body::read(&desk.config.rest, content_type, request.body);
+        let has_field = |field: &str| {
+            body.as_ref().ok().and_then(Body::fields).is_some_and(|fields| fields.contains_key(field))
+        };
+        let access = Access {
+            owner: if is_path { None } else { owner },
+            route: name,
+            top: &top,
+            is_exempt: is_exempt(&desk.config, &found),
+            has_field: &has_field,
+        };
+        if let Err(response) = self.limits.check_holds(desk, &access) {
+            self.limits.note(desk, owner, &response);
+            return response.into();
         }
+        let fault = take_fault(desk, found.route.name, true);
+        match &fault {
+            Some(RestFault::Lost { processed: false }) => return Fate::Cut,
+            Some(RestFault::Silent { processed: false }) => return Fate::Silence,
+            Some(fault) => {
+                if let Some(response) = self.limits.fault(desk, &access, fault) {
+                    self.limits.note(desk, owner, &response);
+                    return response.into();
+                }
+            }
+            None => {}
+        }
+        if let Some(Reply(mut response)) = instead(desk, request, fault.as_ref()) {
+            if fault.as_ref().is_some_and(RestFault::is_discords) && response.status != 401 {
+                if let Err(limited) = self.limits.admit(desk, &access) {
+                    response = limited;
+                }
+                self.limits.label(desk, &access, &mut response);
+            }
+            self.limits.note(desk, owner, &response);
+            return response.into();
+        }
+        let user = owner.filter(|user| !desk.identifies(*user).is_revoked());
+        if found.route.access == route::Access::Token && user.is_none() {
+            self.bury(desk, request.header("authorization").unwrap_or_default());
+            let Reply(response) = reply::unauthorized();
+            self.limits.note(desk, owner, &response);
+            return finish(desk, request, response, fault);
+        }
+        if let Err(mut response) = self.limits.admit(desk, &access) {
+            self.limits.label(desk, &access, &mut response);
+            self.limits.note(desk, owner, &response);
+            return finish(desk, request, response, fault);
+        }
+        // The closure borrows the body.
+        let Access { owner: bucket_owner, is_exempt, .. } = access;
         let user = user.unwrap_or(desk.config.bot);
-        let (mut response, posted) = serve(desk, user, request, path, header("content-type"));
-        let (remaining, reset_after) = self.count(desk.now, &route);
-        for (name, value) in [
-            ("x-ratelimit-limit", LIMIT.to_string()),
-            ("x-ratelimit-remaining", remaining.to_string()),
-            ("x-ratelimit-reset-after", format!("{:.3}", reset_after.as_secs_f64())),
-            ("x-ratelimit-bucket", bucket(&route)),
-        ] {
-            response.headers.push((name.into(), value.into()));
+        let answered = self.serve(desk, request, user, found, query, body, events);
+        let Reply(mut response) = answered;
+        let access = Access { owner: bucket_owner, route: name, top: &top, is_exempt, has_field: &|_| false };
+        self.limits.label(desk, &access, &mut response);
+        self.limits.note(desk, owner, &response);
+        if is_path && matches!(response.status, 401 | 404) && is_webhook_gone(&response) {
+            self.bury(desk, &top);
         }
-        (response, posted)
+        finish(desk, request, response, fault)
     }
 
-    /// The fault that is due, or the limit that holds.
-    fn refuse(&mut self, desk: &mut Desk, route: &str) -> Option<Response> {
-        let now = desk.now;
-        self.limited.retain(|_, until| *until > now);
-        self.windows.retain(|_, (began, _)| now.since(*began) < WINDOW);
-        let until = self.limited.get("").max(self.limited.get(route)).copied();
-        if let Some(until) = until {
-            desk.violation(Rule::RestRate, format!("{route} came {:?} too early", until.since(now)));
-            return Some(limited(until.since(now), self.limited.contains_key("")));
+    /// The route's name for its limits: old messages are deleted under another.
+    fn name(&self, desk: &Desk, found: &Found) -> &'static str {
+        if found.route.name != DELETE_MESSAGE {
+            return found.route.name;
         }
-        if self.windows.get(route).is_some_and(|(_, count)| *count >= LIMIT) {
-            desk.violation(Rule::RestRate, format!("{route} came though none remained"));
-            return Some(limited(WINDOW, false));
-        }
-        match desk.config.faults.rest.pop_front()? {
-            RestFault::Status(status) => Some(html(status, &[])),
-            RestFault::RateLimited { retry_after, global } => {
-                self.limited.insert(if global { String::new() } else { route.into() }, now + retry_after);
-                Some(limited(retry_after, global))
-            }
-            RestFault::Cloudflare { retry_after } => {
-                self.limited.insert(String::new(), now + retry_after);
-                let seconds = retry_after.as_nanos().div_ceil(1_000_000_000).to_string();
-                Some(html(429, &[("retry-after", seconds)]))
-            }
-        }
+        let id = found.params.iter().find(|(name, _)| *name == "message_id");
+        let id = id.and_then(|(_, id)| form::parse_id(id)).unwrap_or(u64::MAX);
+        let now = moment::unix_millis(&desk.config, desk.now);
+        let is_old = moment::millis_of(id).saturating_add(OLD) < now;
+        if is_old { DELETE_OLD_MESSAGE } else { DELETE_MESSAGE }
     }
 
-    /// Counts a request of this route; answers with how many remain and for how long.
-    fn count(&mut self, now: Timestamp, route: &str) -> (u32, Duration) {
-        let (began, count) = self.windows.entry(route.into()).or_insert((now, 0));
-        *count += 1;
-        (LIMIT.saturating_sub(*count), (*began + WINDOW).since(now))
+    #[expect(clippy::too_many_arguments, reason = "it is one request in its parts")]
+    fn serve(
+        &mut self,
+        desk: &mut Desk,
+        request: &Request<'_>,
+        user: UserId,
+        found: Found,
+        query: Option<Query>,
+        body: Result<Body, (Reply, Option<String>)>,
+        events: &mut Vec<(&'static str, Value)>,
+    ) -> Reply {
+        let name = found.route.name;
+        let Some(query) = query else {
+            desk.violation(Rule::RestBody, format!("the query of {} is wrongly encoded", request.target));
+            return Reply::error(400, 0, "400: Bad Request");
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err((reply, what)) => {
+                if let Some(what) = what {
+                    desk.violation(Rule::RestBody, format!("{name}: {what}"));
+                }
+                return reply;
+            }
+        };
+        if request.method == Some(Method::Get) && body.length > 0 {
+            desk.violation(Rule::RestBody, format!("{name} came with a body"));
+        }
+        if desk.config.rest.forbidden.contains(name) {
+            return reply::no_permission();
+        }
+        let reason = request.header("x-audit-log-reason").and_then(|reason| {
+            let decoded =
+                percent::decode(reason).filter(|text| (1..=MAX_REASON).contains(&text.chars().count()));
+            if decoded.is_none() {
+                let what =
+                    format!("{name} gives a reason that is not encoded, or has not 1 to 512 characters");
+                desk.violation(Rule::RestReason, what);
+            }
+            decoded
+        });
+        let mut call = Call {
+            desk,
+            store: &mut self.store,
+            user,
+            route: name,
+            params: found.params,
+            query,
+            body,
+            reason,
+            events: Vec::new(),
+        };
+        let answer = (found.route.handler)(&mut call);
+        if let Some(reason) = call.reason.take() {
+            call.desk.reason(name, reason);
+        }
+        events.append(&mut call.events);
+        answer.unwrap_or_else(|refusal| refusal)
+    }
+
+    /// Takes note that something is refused for good. It is not to be tried again.
+    fn bury(&mut self, desk: &mut Desk, what: &str) {
+        let since = *self.dead.entry(limits::hash(what)).or_insert(desk.now);
+        if desk.now.since(since) > desk.config.rest.in_flight {
+            desk.violation(Rule::Dead, "a token or webhook is used again that is known to be dead");
+        }
+        if self.dead.len() > MAX_DEAD {
+            self.dead.pop_first();
+        }
     }
 }
 
-/// What a bot gets.
-fn serve(
-    desk: &mut Desk,
-    user: UserId,
-    request: &Request<'_>,
-    path: &str,
-    content_type: &str,
-) -> (Response, Option<Value>) {
-    let now = desk.now;
-    let identifies = desk.identifies(user);
-    let (remaining, reset_after) = (identifies.remaining(), identifies.reset_after(now));
-    let config = &desk.config;
-    let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
-    let response = match (request.method, &*parts) {
-        (Some(Method::Get), ["gateway"]) => ok(&json!({ "url": config.addresses.gateway_url })),
-        (Some(Method::Get), ["gateway", "bot"]) => ok(&json!({
-            "url": config.addresses.gateway_url,
-            "shards": config.shards,
-            "session_start_limit": {
-                "total": config.identify_total, "remaining": remaining,
-                "reset_after": reset_after.as_millis() as u64,
-                "max_concurrency": config.max_concurrency,
-            },
-        })),
-        (Some(Method::Get), ["users", "@me"]) => ok(&guild::bot(config, user)),
-        (Some(Method::Get), ["guilds", id, rest @ ..]) => {
-            let id = id.parse().ok().filter(|id| guild::exists(config, *id));
-            match (id, rest) {
-                (Some(id), []) => ok(&guild::guild(config, id)),
-                (Some(id), ["channels"]) => ok(&guild::channels(config, id)),
-                (None, []) => error(404, 10_004, "Unknown Guild"),
-                _ => not_found(),
-            }
-        }
-        (Some(Method::Get), ["channels", id]) => {
-            match id.parse().ok().and_then(|id| guild::channel(config, ChannelId(id))) {
-                Some(channel) => ok(&channel),
-                None => error(404, 10_003, "Unknown Channel"),
-            }
-        }
-        (Some(Method::Post), ["channels", id, "messages"]) => {
-            match id.parse().ok().and_then(|id| guild::of_text_channel(config, id)) {
-                Some(guild) => return post_message(desk, user, guild, request.body, content_type),
-                None => not_found(),
-            }
-        }
-        _ => not_found(),
-    };
-    (response, None)
+/// The fault that is due for this route.
+fn take_fault(desk: &mut Desk, route: &str, any: bool) -> Option<RestFault> {
+    let faults = &mut desk.config.faults;
+    if let Some(at) = faults.rest_routes.iter().position(|(named, _)| named == route) {
+        return faults.rest_routes.remove(at).map(|(_, fault)| fault);
+    }
+    if any { faults.rest.pop_front() } else { None }
 }
 
-fn post_message(
-    desk: &Desk,
-    user: UserId,
-    guild: GuildId,
-    body: &[u8],
-    content_type: &str,
-) -> (Response, Option<Value>) {
-    let Some(body) = serde_json::from_slice::<Value>(body).ok().filter(|_| content_type.contains("json"))
-    else {
-        return (error(400, 50_035, "Invalid Form Body"), None);
-    };
-    let content = body.get("content").and_then(Value::as_str).unwrap_or_default();
-    if content.is_empty() {
-        return (error(400, 50_006, "Cannot send an empty message"), None);
+/// What a fault answers instead of the resource.
+fn instead(desk: &Desk, request: &Request<'_>, fault: Option<&RestFault>) -> Option<Reply> {
+    Some(match fault? {
+        RestFault::Status(status) => Reply::html(*status),
+        RestFault::Error { status, code, message } => Reply::error(*status, *code, message),
+        RestFault::NotReady { retry_after } => Reply::json(
+            202,
+            &json!({
+                "message": "Index not yet available. Try again later", "code": 110_000,
+                "documents_indexed": 0, "retry_after": retry_after,
+            }),
+        ),
+        RestFault::Answer { status, headers, body } => {
+            let headers = headers.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+            Reply(Response { status: *status, headers: headers.collect(), body: body.clone() })
+        }
+        RestFault::Redirect => {
+            let url = format!("{}{}", origin(&desk.config.addresses.api_base), request.target);
+            Reply::html(302).with("location", url)
+        }
+        RestFault::Huge(bytes) => {
+            let mut body = vec![b' '; *bytes];
+            if let Some(last) = body.last_mut() {
+                *last = b'0';
+            }
+            Reply::new(200, "application/json", body)
+        }
+        _ => return None,
+    })
+}
+
+/// Lets an answer go out as a fault says.
+fn finish(desk: &Desk, request: &Request<'_>, mut response: Response, fault: Option<RestFault>) -> Fate {
+    let mut late = Duration::ZERO;
+    match fault {
+        Some(RestFault::Lost { .. }) => return Fate::Cut,
+        Some(RestFault::Silent { .. }) => return Fate::Silence,
+        Some(RestFault::Slow(by)) => late = by,
+        Some(RestFault::Truncated(bytes)) => response.body.truncate(bytes),
+        Some(RestFault::Gzip) => {
+            let config = DeflateConfig { window_bits: 15 + 16, ..DeflateConfig::default() };
+            let mut packed = vec![0; zlib_rs::compress_bound(response.body.len()) + 32];
+            let (written, _) = zlib_rs::compress_slice(&mut packed, &response.body, config);
+            response.body = Bytes::copy_from_slice(written);
+            response.headers.push(("content-encoding".into(), "gzip".into()));
+        }
+        other => {
+            if let Some(Reply(other)) = instead(desk, request, other.as_ref()) {
+                response = other;
+            }
+        }
     }
-    // Far from the numbers of the chatter.
-    let number = (1 << 32) + desk.report.requests;
-    let mut message = guild::message(&desk.config, guild, &guild::bot(&desk.config, user), content, number);
-    message["nonce"] = body.get("nonce").cloned().unwrap_or(Value::Null);
-    (ok(&message), Some(message))
+    Fate::Answer(response, late)
+}
+
+/// The top-level resource of a route (Discord docs: Rate Limits).
+fn top(found: &Found) -> String {
+    let (_, path) = found.route.name.split_once(' ').unwrap_or_default();
+    let of = |name: &str| {
+        found.params.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value.as_str())
+    };
+    match path.split('/').nth(1) {
+        Some("channels") => of("channel_id").into(),
+        Some("guilds") => of("guild_id").into(),
+        Some("webhooks") => format!("{}/{}", of("webhook_id"), of("webhook_token")),
+        Some("interactions") => format!("{}/{}", of("interaction_id"), of("interaction_token")),
+        _ => String::new(),
+    }
+}
+
+/// Whether the global limit leaves it out: answers to interactions, whose webhook is the application (Discord docs: Rate
+/// Limits, Global Rate Limit).
+fn is_exempt(config: &Config, found: &Found) -> bool {
+    let of = |name: &str| found.params.iter().find(|(found, _)| *found == name).map(|(_, value)| value);
+    if of("interaction_token").is_some() {
+        return true;
+    }
+    let webhook = of("webhook_id").and_then(|id| form::parse_id(id));
+    of("webhook_token").is_some() && config.bot_users().any(|bot| Some(bot.0) == webhook)
+}
+
+fn is_webhook_gone(response: &Response) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+    body.is_some_and(|body| matches!(body["code"].as_u64(), Some(10_015 | 50_027)))
 }
 
 /// The path of a base URL.
@@ -197,50 +428,7 @@ fn base(url: &str) -> &str {
     rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("")
 }
 
-/// A bucket's name, which means nothing to anybody: FNV-1a of its route.
-fn bucket(route: &str) -> String {
-    let hash = route.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-    });
-    format!("{hash:016x}")
-}
-
-fn ok(body: &Value) -> Response {
-    respond(200, "application/json", body.to_string())
-}
-
-fn error(status: u16, code: u32, message: &str) -> Response {
-    respond(status, "application/json", json!({"message": message, "code": code}).to_string())
-}
-
-fn not_found() -> Response {
-    error(404, 0, "404: Not Found")
-}
-
-fn limited(retry_after: Duration, global: bool) -> Response {
-    let seconds = retry_after.as_secs_f64();
-    let body = json!({"message": "You are being rate limited.", "retry_after": seconds, "global": global});
-    let mut response = respond(429, "application/json", body.to_string());
-    let mut add = |name: &str, value: String| response.headers.push((name.into(), value.into()));
-    add("retry-after", retry_after.as_nanos().div_ceil(1_000_000_000).to_string());
-    add("x-ratelimit-scope", if global { "global" } else { "user" }.into());
-    if global {
-        add("x-ratelimit-global", "true".into());
-    } else {
-        add("x-ratelimit-reset-after", format!("{seconds:.3}"));
-        add("x-ratelimit-remaining", "0".into());
-    }
-    response
-}
-
-/// An answer that did not come from Discord itself but from what stands before it.
-fn html(status: u16, headers: &[(&str, String)]) -> Response {
-    let body = format!("<html><head><title>{status}</title></head><body>error code: {status}</body></html>");
-    let mut response = respond(status, "text/html", body);
-    response.headers.extend(headers.iter().map(|(name, value)| ((*name).into(), value.as_str().into())));
-    response
-}
-
-fn respond(status: u16, content_type: &str, body: String) -> Response {
-    Response { status, headers: vec![("content-type".into(), content_type.into())], body: Bytes::from(body) }
+/// Scheme and host of a URL.
+fn origin(url: &str) -> &str {
+    url.strip_suffix(base(url)).unwrap_or(url)
 }

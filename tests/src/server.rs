@@ -86,6 +86,8 @@ pub enum ServerOutput {
     },
     /// Answer an HTTP request.
     Respond(ExchangeId, Response),
+    /// Cut the connection of an HTTP request without an answer.
+    Reset(ExchangeId),
     /// Drained. Come back at this time, or with any other input before it.
     Wait(Option<Timestamp>),
 }

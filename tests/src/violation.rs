@@ -57,6 +57,13 @@ pub enum Rule {
     UserAgent,
     /// REST requests heed the rate limits they were told of.
     RestRate,
+    /// REST requests are well formed: bodies have the Content-Type that they are of, no unknown fields, and whole parts;
+    /// paths and queries are encoded.
+    RestBody,
+    /// A reason for the audit log is percent-encoded UTF-8 of 1 to 512 characters.
+    RestReason,
+    /// Clients stop long before 10,000 invalid requests in 10 minutes.
+    RestInvalid,
     /// IP discovery packets are as documented.
     Discovery,
     /// Select Protocol names what discovery found, and a mode that was offered.
@@ -94,6 +101,9 @@ impl Rule {
             Self::ResumeUrl => "Discord docs: Gateway, Resuming",
             Self::UserAgent => "Discord docs: Reference, User Agent",
             Self::RestRate => "Discord docs: Rate Limits",
+            Self::RestBody => "Discord docs: Reference, Content Type, Uploading Files; RFC 3986; RFC 7578",
+            Self::RestReason => "Discord docs: Audit Logs",
+            Self::RestInvalid => "Discord docs: Rate Limits, Invalid Request Limit",
             Self::Discovery => "Discord docs: Voice Connections, IP Discovery",
             Self::SelectProtocol => "Discord docs: Voice Connections, Establishing a Voice UDP Connection",
             Self::Speaking => "Discord docs: Voice Connections, Speaking",

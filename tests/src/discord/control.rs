@@ -23,6 +23,16 @@ impl Discord {
         self.act(now, Action::Dispatch(name.into(), d));
     }
 
+    /// Lets somebody use a command, a component or a form of the first bot in its main text channel: `data` as
+    /// `INTERACTION_CREATE` has it, and its type. Answers with the whole event, which has the token.
+    pub fn interact(&mut self, now: Timestamp, kind: u8, data: Value) -> Value {
+        self.advance(now);
+        let token = self.desk.hex(32);
+        let d = self.rest.interaction(&self.desk, kind, data, &token);
+        self.act(now, Action::Dispatch("INTERACTION_CREATE".into(), d.clone()));
+        d
+    }
+
     /// Cuts every gateway connection without a word.
     pub fn cut_gateway(&mut self, now: Timestamp) {
         self.act(now, Action::CutGateway);

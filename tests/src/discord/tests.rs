@@ -41,6 +41,8 @@ struct Client {
     refused: Vec<u16>,
     datagrams: Vec<Bytes>,
     responses: Vec<Response>,
+    /// Requests whose connection was cut.
+    resets: usize,
     transcript: String,
     voices: Vec<ConnectionId>,
     /// The newest version of end-to-end encryption that it offers.
@@ -62,6 +64,7 @@ impl Client {
             refused: vec![],
             datagrams: vec![],
             responses: vec![],
+            resets: 0,
             transcript: String::new(),
             voices: vec![],
             dave: 0,
@@ -107,6 +110,7 @@ impl Client {
                     self.datagrams.push(data);
                 }
                 ServerOutput::Respond(_, response) => self.responses.push(response),
+                ServerOutput::Reset(_) => self.resets += 1,
                 ServerOutput::Wait(until) => {
                     assert!(until.is_none_or(|until| until > self.now), "it waits for the past: {until:?}");
                     self.wait = until;

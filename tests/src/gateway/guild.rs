@@ -154,17 +154,6 @@ pub(crate) fn author(config: &Config) -> Value {
     config.speakers.first().map_or_else(|| person(UserId(1), "somebody", false), user)
 }
 
-/// A message in a guild's text channel, with a number that makes it distinct.
-pub(crate) fn message(config: &Config, guild: GuildId, author: &Value, content: &str, number: u64) -> Value {
-    json!({
-        "id": (EPOCH + (number << 22)).to_string(), "channel_id": text_channel(config, guild),
-        "guild_id": guild, "author": author, "content": content,
-        "timestamp": JOINED, "edited_timestamp": null, "tts": false, "mention_everyone": false,
-        "mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "pinned": false, "type": 0,
-        "flags": 0, "components": [], "nonce": number.to_string(),
-    })
-}
-
 /// A numbered message in a guild, of which it is told how many guilds stand before it; as text, because there are
 /// many of them.
 pub(crate) fn chatter(config: &Config, author: &str, guild: GuildId, index: usize, number: u64) -> String {

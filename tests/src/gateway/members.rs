@@ -176,7 +176,7 @@ fn members(config: &Config, guild: GuildId) -> impl Iterator<Item = Value> {
     (0..config.members).map(member).chain(speakers)
 }
 
-fn find(config: &Config, guild: GuildId, id: UserId) -> Option<Value> {
+pub(crate) fn find(config: &Config, guild: GuildId, id: UserId) -> Option<Value> {
     let offset =
         id.0.checked_sub(FIRST).filter(|offset| offset.is_multiple_of(1 << 22)).map(|offset| offset >> 22);
     match offset.and_then(|index| u32::try_from(index).ok()).filter(|index| *index < config.members) {
@@ -189,9 +189,15 @@ fn find(config: &Config, guild: GuildId, id: UserId) -> Option<Value> {
 }
 
 /// The member with this index, as a user.
-fn member(index: u32) -> Value {
+pub(crate) fn member(index: u32) -> Value {
     let name = NAMES[index as usize % NAMES.len()];
     guild::person(UserId(FIRST + (u64::from(index) << 22)), &format!("{name}{index}"), false)
+}
+
+/// The ids of the made up members behind this one, in order.
+pub(crate) fn ids_after(config: &Config, after: u64) -> impl Iterator<Item = u64> {
+    let first = after.checked_sub(FIRST).map_or(0, |offset| (offset >> 22) + 1);
+    (first..u64::from(config.members)).map(|index| FIRST + (index << 22))
 }
 
 fn presence(guild: GuildId, user: &Value) -> Value {

@@ -194,6 +194,11 @@ impl<S: Server> Worker<S> {
                         self.connection(ConnectionId(token as u64), |found| found.respond(&response));
                     }
                 }
+                ServerOutput::Reset(id) => {
+                    if let Some(token) = self.exchanges.remove(&id) {
+                        self.connection(ConnectionId(token as u64), Connection::cut);
+                    }
+                }
                 ServerOutput::Wait(wait) => {
                     self.wait = wait;
                     self.is_drained = true;

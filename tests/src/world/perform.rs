@@ -207,6 +207,17 @@ where
                     }
                     continue;
                 }
+                ServerOutput::Reset(id) => {
+                    // Where the answer would not arrive, the end of the connection does not either.
+                    if let Some(exchange) = self.exchanges.get(&id).filter(|exchange| exchange.answerable) {
+                        let at = self.now + self.link.draw_delay(&mut self.rng);
+                        let reason = "connection closed before message completed".into();
+                        let input = Input::Response(exchange.request, Err(Unanswered { reason }));
+                        self.clients[exchange.client].inbox.insert(at.min(exchange.deadline), input);
+                        self.exchanges.remove(&id);
+                    }
+                    continue;
+                }
                 ServerOutput::Wait(wait) => {
                     self.server_wait = wait;
                     return;

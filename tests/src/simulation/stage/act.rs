@@ -63,7 +63,7 @@ impl Stage<'_> {
                     429 => RestFault::RateLimited { retry_after: Duration::from_secs(3), global: true },
                     _ => RestFault::Status(status),
                 };
-                discord.config_mut().faults.rest.extend((0..count).map(|_| fault));
+                discord.config_mut().faults.rest.extend((0..count).map(|_| fault.clone()));
             }),
             Step::SilenceAcks { time } => {
                 self.on_server(|discord, now| discord.silence_acks(now, true));
