@@ -138,6 +138,9 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
             self.read_udp();
             self.read_links();
             self.cut_late();
+            for (id, late) in self.http.take_late() {
+                self.input_unless_ending(Input::Response(id, Err(late)));
+            }
         }
         debug!("driver ended");
     }
@@ -149,7 +152,8 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
         }
         let now = Instant::now();
         let closing = self.closing.front().map(|(until, _)| *until);
-        let own = closing.into_iter().chain(self.ending.as_ref().map(|ending| ending.until)).min();
+        let ending = self.ending.as_ref().map(|ending| ending.until);
+        let own = closing.into_iter().chain(ending).chain(self.http.next_late()).min();
         let own = own.map(|until| until.saturating_duration_since(now));
         let machine =
             self.deadline.filter(|_| self.ending.is_none()).map(|deadline| self.clock.until(deadline));
@@ -323,6 +327,11 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                 Report::Answered(id, answer) => {
                     if self.http.finished(id) {
                         self.input_unless_ending(Input::Response(id, answer));
+                    }
+                }
+                Report::Progress(id, progress) => {
+                    if self.http.is_wanted(id) {
+                        self.input_unless_ending(Input::Progress(id, progress));
                     }
                 }
                 Report::FilesDone => {

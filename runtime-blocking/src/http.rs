@@ -1,79 +1,113 @@
-//! HTTP requests, each on a thread of its own for as long as it lasts.
+//! HTTP requests, through ureq: each on a thread of its own for as long as it lasts.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sanscord::machine::{Fault, MAX_BODY, Request, RequestId, Response, Unanswered};
+use sanscord::machine::{Fault, Request, RequestId, Response, Unanswered};
 use sanscord_host::Network;
-use sanscord_host::failure::{CUT, explain, is_cut, rustls_error};
+use sanscord_host::http::{AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, PIECE, Proxies, Proxy};
 use tracing::debug;
-use ureq::http;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Error};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::{Agent, Body, Error, SendBody, http};
 
+use crate::flight::{Connect, Flight, aboard};
 use crate::report::{Report, Reporter};
 
 #[derive(Debug)]
 pub(crate) struct Http {
-    agent: Agent,
+    client: Arc<Client>,
     reporter: Reporter,
     running: usize,
-    wanted: HashSet<RequestId>,
-    waiting: VecDeque<Exchange>,
+    /// Those whose answer is wanted.
+    wanted: HashMap<RequestId, Arc<Flight>>,
+    waiting: VecDeque<Waiting>,
 }
 
 #[derive(Debug)]
-struct Exchange {
+struct Waiting {
     id: RequestId,
     request: Request,
     deadline: Instant,
+    flight: Arc<Flight>,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct Client {
+    direct: Agent,
+    network: Network,
+    proxies: Proxies,
+    /// An agent has one proxy. There are at most two of them: one for `https:`, one for `http:`.
+    by_proxy: Mutex<Vec<(Proxy, Agent)>>,
 }
 
 impl Http {
     pub(crate) fn new(network: &Network, reporter: Reporter) -> Self {
-        let roots = if network.trusted().is_empty() {
-            RootCerts::WebPki
-        } else {
-            let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-            let all = mozilla.chain(network.trusted()).map(|der| Certificate::from_der(der).to_owned());
-            RootCerts::from(all)
+        let client = Client {
+            direct: agent(network, None),
+            network: network.clone(),
+            proxies: network.proxies(),
+            by_proxy: Mutex::default(),
         };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent("")
-            .accept("")
-            .accept_encoding("")
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .build();
-        Self { agent: config.into(), reporter, running: 0, wanted: HashSet::new(), waiting: VecDeque::new() }
+        let client = Arc::new(client);
+        Self { client, reporter, running: 0, wanted: HashMap::new(), waiting: VecDeque::new() }
     }
 
     pub(crate) fn send(&mut self, id: RequestId, request: Request) {
         // A deadline beyond the end of the clock is a day.
         let now = Instant::now();
         let deadline = now.checked_add(request.deadline).unwrap_or_else(|| now + Duration::from_secs(86_400));
-        self.wanted.insert(id);
-        self.waiting.push_back(Exchange { id, request, deadline });
+        let flight = Arc::new(Flight::default());
+        self.wanted.insert(id, Arc::clone(&flight));
+        self.waiting.push_back(Waiting { id, request, deadline, flight });
         self.start();
     }
 
-    /// One has been answered: its place is free.
-    /// Whether it had not been cancelled.
+    /// A thread has ended: there is room for the next. Answers whether its answer is wanted.
     pub(crate) fn finished(&mut self, id: RequestId) -> bool {
         self.running -= 1;
         self.start();
-        self.wanted.remove(&id)
+        self.wanted.remove(&id).is_some()
+    }
+
+    /// Whether its answer is wanted.
+    pub(crate) fn is_wanted(&self, id: RequestId) -> bool {
+        self.wanted.contains_key(&id)
     }
 
     /// Its answer is not wanted any more.
     pub(crate) fn cancel(&mut self, id: RequestId) {
-        self.wanted.remove(&id);
-        self.waiting.retain(|exchange| exchange.id != id);
+        self.waiting.retain(|waiting| waiting.id != id);
+        if let Some(flight) = self.wanted.remove(&id) {
+            flight.cancel();
+        }
+    }
+
+    /// When the first of those that wait will have waited too long.
+    pub(crate) fn next_late(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.deadline).min()
+    }
+
+    /// Those that have waited too long.
+    pub(crate) fn take_late(&mut self) -> Vec<(RequestId, Unanswered)> {
+        let now = Instant::now();
+        let mut late = Vec::new();
+        self.waiting.retain(|waiting| {
+            let is_late = waiting.deadline <= now;
+            if is_late {
+                late.push((waiting.id, Faults::new(&waiting.request).late()));
+            }
+            !is_late
+        });
+        for (id, _) in &late {
+            self.wanted.remove(id);
+        }
+        late
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -82,68 +116,126 @@ impl Http {
 
     fn start(&mut self) {
         while self.running < AT_ONCE {
-            let Some(exchange) = self.waiting.pop_front() else { return };
+            let Some(waiting) = self.waiting.pop_front() else { return };
             self.running += 1;
-            let id = exchange.id;
-            let (agent, reporter) = (self.agent.clone(), self.reporter.clone());
+            let (id, faults) = (waiting.id, Faults::new(&waiting.request));
+            let (client, reporter) = (Arc::clone(&self.client), self.reporter.clone());
             let thread = thread::Builder::new().name("sanscord-http".into()).spawn(move || {
-                let answer = catch_unwind(AssertUnwindSafe(|| perform(&agent, exchange)));
-                let answer = answer.unwrap_or_else(|_| Err("the HTTP client panicked".to_owned()));
+                let answer = catch_unwind(AssertUnwindSafe(|| client.perform(waiting, &reporter)));
+                let answer = answer.unwrap_or_else(|_| Err(faults.panicked()));
                 report(&reporter, id, answer);
             });
             if let Err(error) = thread {
-                report(&self.reporter, id, Err(format!("no thread for the request: {error}")));
+                let reason = format!("no thread for the request: {error}");
+                report(&self.reporter, id, Err(Unanswered::new(Fault::Unsent, reason)));
             }
         }
     }
 }
 
-fn report(reporter: &Reporter, id: RequestId, answer: Result<Response, String>) {
-    let answer = answer.map_err(|reason| Unanswered::new(Fault::Lost, reason));
+fn report(reporter: &Reporter, id: RequestId, answer: Result<Response, Unanswered>) {
     debug!(request = id.as_u64(), ?answer, "answered");
     reporter.send(Report::Answered(id, answer));
 }
 
-fn perform(agent: &Agent, Exchange { request, deadline, .. }: Exchange) -> Result<Response, String> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let host = request.url.parse::<http::Uri>().ok().and_then(|url| url.host().map(str::to_owned));
-    let host = host.unwrap_or_else(|| request.url.to_string());
-    let late = || format!("{host} did not answer within {:?}", request.deadline);
-    if left.is_zero() {
-        return Err(late());
-    }
-    let fail = |error: Error| match error {
-        Error::Timeout(_) => late(),
-        Error::HostNotFound => format!("{host} could not be found"),
-        Error::Io(error) if rustls_error(&error).is_some() => explain(&host, &error),
-        Error::Rustls(error) => explain(&host, &error),
-        Error::Io(error) if is_cut(&error) => format!("the request to {host} failed: {CUT}"),
-        Error::Io(error) => format!("the request to {host} failed: {error}"),
-        error => format!("the request to {host} failed: {error}"),
-    };
-    let mut head = http::Request::builder().method(request.method.as_str()).uri(&*request.url);
-    for (name, value) in &request.headers {
-        head = head.header(*name, &**value);
-    }
-    let answer = if request.body == sanscord::machine::Body::Empty
-        && matches!(request.method.as_str(), "GET" | "DELETE")
-    {
-        run(agent, head.body(()), left)
+fn agent(network: &Network, proxy: Option<ureq::Proxy>) -> Agent {
+    let roots = if network.trusted().is_empty() {
+        RootCerts::WebPki
     } else {
-        run(agent, head.body(bytes(&request.body)), left)
+        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        let all = mozilla.chain(network.trusted()).map(|der| Certificate::from_der(der).to_owned());
+        RootCerts::from(all)
     };
-    let (head, mut body) = answer.map_err(fail)?.into_parts();
-    let body = body.with_config().limit(MAX_BODY as u64).read_to_vec().map_err(fail)?;
-    let headers = head.headers.iter();
-    let headers =
-        headers.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
-    Ok(Response { status: head.status.as_u16(), headers: headers.collect(), body: Bytes::from(body) })
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent("")
+        .accept("")
+        .accept_encoding("")
+        .proxy(proxy)
+        .max_idle_age(KEPT_FOR)
+        .max_idle_connections(4 * KEPT)
+        .max_idle_connections_per_host(KEPT)
+        .timeout_connect(Some(network.connect_limit()))
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .build();
+    Agent::with_parts(config, Connect::default(), DefaultResolver::default())
 }
 
-fn bytes(body: &sanscord::machine::Body) -> &[u8] {
-    match body {
-        sanscord::machine::Body::Bytes(bytes) => bytes,
-        _ => &[],
+impl Client {
+    fn perform(&self, waiting: Waiting, reporter: &Reporter) -> Result<Response, Unanswered> {
+        let Waiting { id, request, deadline, flight } = waiting;
+        let faults = Faults::new(&request);
+        let told = reporter.clone();
+        let tell = move |progress| told.send(Report::Progress(id, progress));
+        let exchange = Exchange::prepare(request, &self.proxies, &faults, tell)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(faults.late());
+        }
+        let agent = match &exchange.proxy {
+            Some(proxy) => self.agent_by(proxy).map_err(|error| faults.refused(&error))?,
+            None => self.direct.clone(),
+        };
+        let fault = |error: Error| match error {
+            Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) if Instant::now() < deadline => {
+                faults.unsent(&Error::Timeout(ureq::Timeout::Connect))
+            }
+            Error::Timeout(_) => faults.late(),
+            Error::Http(_) | Error::BadUri(_) => faults.refused(&error),
+            Error::Io(error) if flight.is_sent() => faults.lost(&error),
+            Error::Io(error) => faults.unsent(&error),
+            error if flight.is_sent() => faults.lost(&error),
+            error => faults.unsent(&error),
+        };
+        let mut call = http::Request::builder().method(exchange.method.as_str()).uri(&*exchange.url);
+        for (name, value) in &exchange.headers {
+            call = call.header(*name, &**value);
+        }
+        let has_length = exchange.headers.iter().any(|(name, _)| *name == "content-length");
+        let mut upload = exchange.upload;
+        let answer = aboard(&flight, || {
+            if has_length {
+                run(&agent, call.body(SendBody::from_reader(&mut upload)), left)
+            } else {
+                run(&agent, call.body(()), left)
+            }
+        });
+        let (head, mut body) = answer.map_err(fault)?.into_parts();
+        let fields = head.headers.iter();
+        let fields =
+            fields.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
+        let mut receiver = exchange.answer.begin(head.status.as_u16(), fields.collect())?;
+        let mut reader = body.as_reader();
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = aboard(&flight, || reader.read(&mut piece));
+            let length = read.map_err(|error| fault(Error::from(error)))?;
+            if length == 0 {
+                break;
+            }
+            receiver.push(&piece[..length])?;
+            if receiver.is_full() {
+                receiver.flush()?;
+            }
+        }
+        if flight.is_cancelled() {
+            // Nobody is told; a file that nobody waits for is not to appear.
+            return Err(faults.lost(&io::Error::from(io::ErrorKind::Interrupted)));
+        }
+        receiver.finish()
+    }
+
+    fn agent_by(&self, proxy: &Proxy) -> Result<Agent, Error> {
+        let mut agents = self.by_proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, agent)) = agents.iter().find(|(found, _)| found == proxy) {
+            return Ok(agent.clone());
+        }
+        let by = ureq::Proxy::new(proxy.url())?;
+        let made = agent(&self.network, Some(by));
+        agents.push((proxy.clone(), made.clone()));
+        Ok(made)
     }
 }
 
@@ -154,5 +246,3 @@ fn run(
 ) -> Result<http::Response<Body>, Error> {
     agent.run(agent.configure_request(request?).timeout_global(Some(left)).build())
 }
-
-const AT_ONCE: usize = 32;

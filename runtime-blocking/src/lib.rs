@@ -34,6 +34,7 @@ mod clock;
 mod driver;
 mod events;
 mod file;
+mod flight;
 mod handle;
 #[cfg(feature = "opus")]
 pub mod hear;

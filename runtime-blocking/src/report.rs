@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use mio::Waker;
-use sanscord::machine::{Closed, Input, RequestId, Response, SocketId, Unanswered};
+use sanscord::machine::{Closed, Input, Progress, RequestId, Response, SocketId, Unanswered};
 use tungstenite::WebSocket;
 
 use crate::socket::Tcp;
@@ -14,7 +14,8 @@ use crate::tls::Stream;
 pub(crate) enum Report {
     Connected(SocketId, Result<Box<WebSocket<Stream<Tcp>>>, Closed>),
     Input(Input),
-    /// A response, after which there is room for one more request.
+    Progress(RequestId, Progress),
+    /// After it there is room for one more request.
     Answered(RequestId, Result<Response, Unanswered>),
     FilesDone,
 }

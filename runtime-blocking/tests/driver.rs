@@ -19,6 +19,10 @@ struct Blocking {
 impl Rig for Blocking {
     fn start(setup: Setup) -> Self {
         let mut network = Network::new().connect_timeout(setup.connect_timeout);
+        network = match setup.proxy {
+            Some(url) => network.proxy(&url).unwrap(),
+            None => network.no_proxy(),
+        };
         if let Some(path) = setup.trust {
             network = network.trust_pem_file(path).unwrap();
         }

@@ -16,12 +16,12 @@ use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::FuturesUnordered;
 use rustls::ClientConfig;
 use sanscord::machine::{
-    Audio, CloseFrame, Closed, Fault, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
-    Unanswered,
+    Audio, CloseFrame, Closed, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
 };
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
 use sanscord_host::events::{Events, Queue};
+use sanscord_host::http::Faults;
 use sanscord_host::source::threads::Sources;
 use sanscord_host::{Network, SetupError, log};
 use smol::channel::{Receiver, Sender, bounded, unbounded};
@@ -31,7 +31,7 @@ use tracing::{debug, trace};
 use crate::clock::Clock;
 use crate::file::Files;
 use crate::handle::{Command, Handle};
-use crate::http;
+use crate::http::Http;
 use crate::report::Report;
 use crate::socket::{self, Inbox, Incoming, Link, Udp, refused};
 
@@ -45,6 +45,7 @@ pub struct Driver<M: Machine> {
     timer: Option<(Instant, Timer)>,
     tls: Arc<ClientConfig>,
     connect_timeout: Duration,
+    http: Http,
     requests: HashMap<RequestId, AbortHandle>,
     commands: Pin<Box<Receiver<Command<M>>>>,
     handles_gone: bool,
@@ -55,8 +56,9 @@ pub struct Driver<M: Machine> {
     executor: Arc<Executor<'static>>,
     /// A task or a UDP socket has been added.
     fresh: bool,
-    /// What files report.
+    /// What files and requests report.
     reports: Pin<Box<Receiver<Report>>>,
+    reporter: Sender<Report>,
     files: Files,
     sources: Sources,
     /// A step that found no room: the machine is asked for no more before it is queued.
@@ -88,7 +90,8 @@ pub(crate) type Listener = Box<dyn FnMut(&Audio, &[u8]) + Send>;
 
 impl<M: Machine> Driver<M> {
     pub(crate) fn new(machine: M, network: &Network, audio: Listener) -> Result<Started<M>, SetupError> {
-        let tls = network.client_config()?;
+        let tls = Arc::new(network.client_config()?);
+        let executor = Arc::new(Executor::new());
         let (to_commands, commands) = bounded(COMMANDS);
         let (to_reports, reports) = unbounded();
         let (inbox, incoming) = bounded(BATCH);
@@ -99,18 +102,20 @@ impl<M: Machine> Driver<M> {
             clock: Clock::start(),
             deadline: None,
             timer: None,
-            tls: Arc::new(tls),
+            http: Http::new(network, Arc::clone(&tls), Arc::downgrade(&executor)),
+            tls,
             connect_timeout: network.connect_limit(),
             requests: HashMap::new(),
             commands: Box::pin(commands),
             handles_gone: false,
             events: Arc::clone(&events),
             tasks: FuturesUnordered::new(),
-            executor: Arc::new(Executor::new()),
+            executor,
             fresh: false,
             reports: Box::pin(reports),
             sources: sources(to_reports.clone()),
-            files: Files::new(to_reports),
+            files: Files::new(to_reports.clone()),
+            reporter: to_reports,
             held: None,
             inbox,
             incoming: Box::pin(incoming),
@@ -274,15 +279,19 @@ impl<M: Machine> Driver<M> {
     fn send_request(&mut self, id: RequestId, request: Request) {
         // Webhooks and interactions have their token in the path.
         debug!(id = id.as_u64(), method = %request.method, "request");
-        let tls = Arc::clone(&self.tls);
+        let (http, reports, faults) = (self.http.clone(), self.reporter.clone(), Faults::new(&request));
         let (task, abort) = abortable(async move {
-            let answer = AssertUnwindSafe(http::perform(tls, request)).catch_unwind().await;
-            let answer =
-                answer.unwrap_or_else(|_| Err(Unanswered::new(Fault::Lost, "the HTTP client panicked")));
+            let reporter = reports.clone();
+            let tell = move |progress| {
+                let _ = reporter.try_send(Report::Progress(id, progress));
+            };
+            let answer = AssertUnwindSafe(http.perform(request, tell)).catch_unwind().await;
+            let answer = answer.unwrap_or_else(|_| Err(faults.panicked()));
             debug!(id = id.as_u64(), ?answer, "answered");
-            Report::Answered(id, answer)
+            // The way that progress goes, or the last of it would come behind.
+            let _ = reports.try_send(Report::Answered(id, answer));
         });
-        self.spawn(task.map(Result::ok));
+        self.spawn(task.map(|_| None));
         self.requests.insert(id, abort);
     }
 
@@ -344,6 +353,11 @@ impl<M: Machine> Driver<M> {
                 Report::Answered(id, answer) => {
                     if self.requests.remove(&id).is_some() {
                         self.input(Input::Response(id, answer));
+                    }
+                }
+                Report::Progress(id, progress) => {
+                    if self.requests.contains_key(&id) {
+                        self.input(Input::Progress(id, progress));
                     }
                 }
                 Report::Input(input) => self.input(input),

@@ -1,107 +1,207 @@
-//! HTTP requests, through hyper: a connection for each.
+//! HTTP requests, through hyper.
 
-use std::error::Error;
-use std::future::pending;
-use std::pin::pin;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use futures_util::{Stream, stream};
+use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::Uri;
+use hyper::body::Frame;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use rustls::ClientConfig;
-use sanscord::machine::{Body, Fault, MAX_BODY, Request, Response, Unanswered};
-use sanscord_host::failure::{CUT, is_cut};
-use smol::Timer;
+use sanscord::machine::{Progress, Request, Response, Unanswered};
+use sanscord_host::Network;
+use sanscord_host::http::{AT_ONCE, Exchange, Faults, Proxies, Proxy, Target, Upload, uses_disk};
+use smol::Executor;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::lock::Semaphore;
+use smol::net::TcpStream;
 use smol_hyper::rt::FuturesIo;
 
-use crate::socket::dial;
+use crate::pool::{Pool, Sender};
+use crate::socket::{dial, reach, timeout};
+use crate::tls::Stream as Transport;
 
-pub(crate) async fn perform(tls: Arc<ClientConfig>, request: Request) -> Result<Response, Unanswered> {
-    let deadline = request.deadline;
-    let target = request.url.parse::<Uri>().ok().and_then(|url| Some((url.host()?.to_owned(), url)));
-    let Some((host, url)) = target else {
-        return Err(Unanswered::new(Fault::Local, format!("{} is no HTTP URL", request.url)));
-    };
-    let answer = match select(pin!(exchange(tls, &host, url, request)), Timer::after(deadline)).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(format!("{host} did not answer within {deadline:?}")),
-    };
-    answer.map_err(|reason| Unanswered::new(Fault::Lost, reason))
-}
-
-async fn exchange(
+/// What all requests share.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
     tls: Arc<ClientConfig>,
-    host: &str,
-    url: Uri,
-    request: Request,
-) -> Result<Response, String> {
-    let secure = match url.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => return Err(format!("{url} is no HTTP URL: it needs https: or http:")),
-    };
-    let fail = |error: &(dyn Error + 'static)| say(host, error);
-    let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream =
-        dial(host.trim_start_matches('[').trim_end_matches(']'), port, secure.then_some(tls)).await?;
-    let (mut sender, connection) =
-        http1::handshake(FuturesIo::new(stream)).await.map_err(|error| fail(&error))?;
+    proxies: Arc<Proxies>,
+    connect_limit: Duration,
+    slots: Arc<Semaphore>,
+    pool: Pool,
+    /// Runs the connections. Weak, since the requests that it runs hold this.
+    executor: Weak<Executor<'static>>,
+}
 
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let authority = url.authority().map_or(host, |authority| authority.as_str());
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
-    let mut head = hyper::Request::builder().method(request.method.as_str()).uri(path);
-    if let Ok(authority) = HeaderValue::from_str(authority) {
-        head = head.header(HOST, authority);
+impl Http {
+    pub(crate) fn new(network: &Network, tls: Arc<ClientConfig>, executor: Weak<Executor<'static>>) -> Self {
+        Self {
+            tls,
+            proxies: Arc::new(network.proxies()),
+            connect_limit: network.connect_limit(),
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            pool: Pool::default(),
+            executor,
+        }
     }
-    for (name, value) in &request.headers {
-        head = head.header(*name, &**value);
+
+    pub(crate) async fn perform(
+        self,
+        request: Request,
+        report: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Response, Unanswered> {
+        let faults = Faults::new(&request);
+        let late = faults.late();
+        timeout(request.deadline, self.exchange(request, faults, report)).await.unwrap_or(Err(late))
     }
-    let call = head.body(Full::new(bytes(request.body))).map_err(|error| fail(&error))?;
-    let talk = pin!(async {
-        let (head, body) = sender.send_request(call).await.map_err(|error| fail(&error))?.into_parts();
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            match error.is::<LengthLimitError>() {
-                true => format!("the answer of {host} is longer than {MAX_BODY} bytes"),
-                false => fail(&*error),
+
+    async fn exchange(
+        self,
+        request: Request,
+        faults: Faults,
+        report: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Response, Unanswered> {
+        let _slot = self.slots.acquire().await;
+        let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
+        let prepare = move || Exchange::prepare(request, &proxies, &known, report);
+        let exchange = if must_wait { smol::unblock(prepare).await } else { prepare() }?;
+
+        let url = exchange.url.parse::<Uri>().map_err(|error| faults.refused(&error))?;
+        let path = url.path_and_query().map_or("/", |path| path.as_str());
+        let authority = url.authority().map_or("", |authority| authority.as_str());
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, authority)| authority);
+        // A proxy without a tunnel is asked for the whole URL (RFC 9112, section 3.2.2).
+        let by_proxy = exchange.proxy.as_ref().filter(|_| !exchange.target.secure);
+        let asked = if by_proxy.is_some() { format!("http://{authority}{path}") } else { path.to_owned() };
+        let mut call = hyper::Request::builder().method(exchange.method.as_str()).uri(asked);
+        if let Ok(authority) = HeaderValue::from_str(authority) {
+            call = call.header(HOST, authority);
+        }
+        if let Some(authorization) = by_proxy.and_then(Proxy::authorization) {
+            call = call.header(PROXY_AUTHORIZATION, authorization);
+        }
+        for (name, value) in &exchange.headers {
+            call = call.header(*name, &**value);
+        }
+        let body = if exchange.upload.length() > 0 {
+            StreamBody::new(pieces(exchange.upload)).boxed_unsync()
+        } else {
+            Empty::new().map_err(|never| match never {}).boxed_unsync()
+        };
+        let mut call = call.body(body).map_err(|error| faults.refused(&error))?;
+
+        let proxy = exchange.proxy;
+        let way = (exchange.target, proxy.as_ref().and_then(Proxy::target).cloned());
+        let (sender, got) = loop {
+            let (mut sender, is_new) = match self.pool.take(&way) {
+                Some(sender) => (sender, false),
+                None => (self.connect(&way.0, proxy.as_ref(), &faults).await?, true),
+            };
+            match sender.try_send_request(call).await {
+                Ok(got) => break (sender, got),
+                Err(mut error) => match error.take_message() {
+                    // The server had closed a kept connection: nothing was written.
+                    Some(unsent) if !is_new => call = unsent,
+                    Some(_) => return Err(faults.unsent(&error.into_error())),
+                    None => return Err(faults.lost(&error.into_error())),
+                },
             }
-        })?;
-        let headers = head.headers.iter();
-        let headers =
-            headers.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
-        Ok(Response { status: head.status.as_u16(), headers: headers.collect(), body: body.to_bytes() })
-    });
-    // What goes wrong with the connection is told to whoever sends or receives, too.
-    let connection = pin!(async {
-        let _ = connection.await;
-        pending::<()>().await;
-    });
-    match select(talk, connection).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(format!("the connection to {host} ended")),
+        };
+        let (head, mut body) = got.into_parts();
+        let fields = head.headers.iter();
+        let fields =
+            fields.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
+        let (status, fields, answer) = (head.status.as_u16(), fields.collect(), exchange.answer);
+        let must_wait = answer.uses_disk();
+        let begin = move || answer.begin(status, fields);
+        let mut receiver = if must_wait { smol::unblock(begin).await } else { begin() }?;
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(|error| faults.lost(&error))?.into_data() else { continue };
+            receiver.push(&piece)?;
+            if receiver.is_full() {
+                receiver = smol::unblock(move || receiver.flush().map(|()| receiver)).await?;
+            }
+        }
+        self.pool.keep(way, sender).await;
+        if receiver.uses_disk() { smol::unblock(move || receiver.finish()).await } else { receiver.finish() }
+    }
+
+    async fn connect(
+        &self,
+        target: &Target,
+        proxy: Option<&Proxy>,
+        faults: &Faults,
+    ) -> Result<Sender, Unanswered> {
+        let limit = self.connect_limit;
+        let made = timeout(limit, async {
+            let tls = target.secure.then(|| Arc::clone(&self.tls));
+            let stream = match (proxy.and_then(|proxy| Some((proxy, proxy.target()?))), tls) {
+                (Some((proxy, at)), Some(tls)) => {
+                    let tcp = tunnel(proxy, at, target).await?;
+                    Transport::handshake(tls, &target.host, tcp).await?
+                }
+                (Some((_, at)), None) => dial(&at.host, at.port, None).await?,
+                (None, tls) => dial(&target.host, target.port, tls).await?,
+            };
+            http1::handshake(FuturesIo::new(stream)).await.map_err(|error| error.to_string())
+        });
+        let made = made.await.unwrap_or_else(|| {
+            let at = proxy.and_then(Proxy::target).unwrap_or(target);
+            Err(format!("{} could not be reached within {limit:?}", at.host))
+        });
+        let (sender, connection) = made.map_err(|reason| faults.unreachable(reason))?;
+        if let Some(executor) = self.executor.upgrade() {
+            // What goes wrong with it is told to whoever sends or receives.
+            executor.spawn(async { drop(connection.await) }).detach();
+        }
+        Ok(sender)
     }
 }
 
-fn bytes(body: Body) -> Bytes {
-    match body {
-        Body::Bytes(bytes) => bytes,
-        Body::Empty | Body::Parts(_) => Bytes::new(),
+/// Asks a proxy for a connection to somebody else (RFC 9110, section 9.3.6).
+async fn tunnel(proxy: &Proxy, at: &Target, target: &Target) -> Result<TcpStream, String> {
+    let mut stream = reach(&at.host, at.port).await?;
+    let to = target.authority();
+    let mut call = format!("CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n");
+    if let Some(authorization) = proxy.authorization() {
+        call = format!("{call}proxy-authorization: {authorization}\r\n");
+    }
+    call.push_str("\r\n");
+    let failed = |error: io::Error| format!("the proxy {proxy:?} failed: {error}");
+    stream.write_all(call.as_bytes()).await.map_err(failed)?;
+    let mut head = Vec::new();
+    // One byte at a time: what follows the head is not ours.
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.map_err(failed)?;
+        head.extend(byte);
+        if head.len() > MAX_HEAD {
+            return Err(format!("the proxy {proxy:?} does not come to an end"));
+        }
+    }
+    let head = String::from_utf8_lossy(&head);
+    let status = head.lines().next().unwrap_or_default();
+    if status.starts_with("HTTP/1.") && status.split(' ').nth(1).is_some_and(|code| code.starts_with('2')) {
+        Ok(stream)
+    } else {
+        Err(format!("the proxy {proxy:?} gave no way to {to}: {status}"))
     }
 }
 
-/// The whole chain of causes.
-fn say(host: &str, error: &(dyn Error + 'static)) -> String {
-    if is_cut(error) {
-        return format!("the request to {host} failed: {CUT}");
-    }
-    let mut text = format!("the request to {host} failed: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+/// The pieces of a body, each read when the one before has gone out.
+fn pieces(upload: Upload) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send {
+    stream::unfold(upload, |mut upload| async {
+        let must_wait = upload.uses_disk();
+        let next = move || (upload.next_piece(), upload);
+        let (piece, upload) = if must_wait { smol::unblock(next).await } else { next() };
+        let piece = piece?.map(Frame::data);
+        Some((piece.map_err(|unanswered| io::Error::other(unanswered.reason.into_string())), upload))
+    })
 }
+
+/// The longest answer to CONNECT, in bytes.
+const MAX_HEAD: usize = 16 << 10;

@@ -39,6 +39,7 @@ mod handle;
 pub mod hear;
 mod http;
 pub mod play;
+mod pool;
 mod report;
 mod socket;
 mod tls;

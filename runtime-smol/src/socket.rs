@@ -63,6 +63,15 @@ fn target(url: &Uri) -> Option<(String, u16, bool)> {
 
 /// Tries one address after the other; shakes hands if TLS is asked for.
 pub(crate) async fn dial(host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> Result<Stream, String> {
+    let stream = reach(host, port).await?;
+    match tls {
+        Some(tls) => Stream::handshake(tls, host, stream).await,
+        None => Ok(Stream::Plain(stream)),
+    }
+}
+
+/// Tries one address after the other.
+pub(crate) async fn reach(host: &str, port: u16) -> Result<TcpStream, String> {
     let addresses = resolve((host, port))
         .await
         .map_err(|error| format!("the name {host} could not be resolved: {error}"))?;
@@ -71,13 +80,10 @@ pub(crate) async fn dial(host: &str, port: u16, tls: Option<Arc<ClientConfig>>) 
         .map_err(|error| format!("{host} port {port} could not be reached: {error}"))?;
     // Only costs time if it fails.
     let _ = stream.set_nodelay(true);
-    match tls {
-        Some(tls) => Stream::handshake(tls, host, stream).await,
-        None => Ok(Stream::Plain(stream)),
-    }
+    Ok(stream)
 }
 
-async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     match select(pin!(future), Timer::after(limit)).await {
         Either::Left((value, _)) => Some(value),
         Either::Right(_) => None,

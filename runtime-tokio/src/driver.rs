@@ -13,12 +13,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use rustls::ClientConfig;
 use sanscord::machine::{
-    Audio, CloseFrame, Closed, Fault, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
-    Unanswered,
+    Audio, CloseFrame, Closed, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
 };
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
 use sanscord_host::events::{Events, Queue};
+use sanscord_host::http::Faults;
 use sanscord_host::source::threads::Sources;
 use sanscord_host::{Network, SetupError, log};
 use tokio::sync::mpsc;
@@ -29,7 +29,7 @@ use tracing::{debug, trace};
 use crate::clock::Clock;
 use crate::file::Files;
 use crate::handle::{Command, Handle};
-use crate::http;
+use crate::http::Http;
 use crate::report::Report;
 use crate::socket::{self, Inbox, Incoming, Link, Udp, refused};
 
@@ -43,7 +43,7 @@ pub struct Driver<M: Machine> {
     timer: Option<Pin<Box<Sleep>>>,
     tls: Arc<ClientConfig>,
     connect_timeout: Duration,
-    http: reqwest::Client,
+    http: Http,
     requests: HashMap<RequestId, AbortHandle>,
     commands: mpsc::Receiver<Command<M>>,
     handles_gone: bool,
@@ -52,8 +52,9 @@ pub struct Driver<M: Machine> {
     tasks: JoinSet<Option<Report>>,
     /// A task or a UDP socket has been added.
     fresh: bool,
-    /// What files report.
+    /// What files and requests report.
     reports: mpsc::UnboundedReceiver<Report>,
+    reporter: mpsc::UnboundedSender<Report>,
     files: Files,
     sources: Sources,
     /// A step that found no room: the machine is asked for no more before it is queued.
@@ -96,7 +97,7 @@ impl<M: Machine> Driver<M> {
             clock: Clock::start(),
             deadline: None,
             timer: None,
-            http: http::client(tls.clone())?,
+            http: Http::new(network, tls.clone())?,
             requests: HashMap::new(),
             tls: Arc::new(tls),
             connect_timeout: network.connect_limit(),
@@ -107,7 +108,8 @@ impl<M: Machine> Driver<M> {
             fresh: false,
             reports,
             sources: sources(to_reports.clone()),
-            files: Files::new(to_reports),
+            files: Files::new(to_reports.clone()),
+            reporter: to_reports,
             held: None,
             inbox,
             incoming,
@@ -270,13 +272,18 @@ impl<M: Machine> Driver<M> {
     fn send_request(&mut self, id: RequestId, request: Request) {
         // Webhooks and interactions have their token in the path.
         debug!(id = id.as_u64(), method = %request.method, "request");
-        let client = self.http.clone();
+        let (http, reports, faults) = (self.http.clone(), self.reporter.clone(), Faults::new(&request));
         let task = self.spawn(async move {
-            let answer = AssertUnwindSafe(http::perform(client, request)).catch_unwind().await;
-            let answer =
-                answer.unwrap_or_else(|_| Err(Unanswered::new(Fault::Lost, "the HTTP client panicked")));
+            let reporter = reports.clone();
+            let tell = move |progress| {
+                let _ = reporter.send(Report::Progress(id, progress));
+            };
+            let answer = AssertUnwindSafe(http.perform(request, tell)).catch_unwind().await;
+            let answer = answer.unwrap_or_else(|_| Err(faults.panicked()));
             debug!(id = id.as_u64(), ?answer, "answered");
-            Some(Report::Answered(id, answer))
+            // The way that progress goes, or the last of it would come behind.
+            let _ = reports.send(Report::Answered(id, answer));
+            None
         });
         self.requests.insert(id, task);
     }
@@ -339,6 +346,11 @@ impl<M: Machine> Driver<M> {
                 Report::Answered(id, answer) => {
                     if self.requests.remove(&id).is_some() {
                         self.input(Input::Response(id, answer));
+                    }
+                }
+                Report::Progress(id, progress) => {
+                    if self.requests.contains_key(&id) {
+                        self.input(Input::Progress(id, progress));
                     }
                 }
                 Report::Input(input) => self.input(input),

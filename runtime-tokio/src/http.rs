@@ -1,111 +1,143 @@
 //! HTTP requests, through reqwest.
 
-use std::error::Error;
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Body, Client};
 use rustls::ClientConfig;
-use sanscord::machine::{Body, Fault, MAX_BODY, Method, Request, Response, Unanswered};
-use sanscord_host::SetupError;
-use sanscord_host::failure::{CUT, explain, is_cut, rustls_error};
+use sanscord::machine::{Method, Progress, Request, Response, Unanswered};
+use sanscord_host::http::{AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, Proxies, Target, Upload, uses_disk};
+use sanscord_host::{Network, SetupError};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-pub(crate) fn client(tls: ClientConfig) -> Result<Client, SetupError> {
-    Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(Policy::none())
-        .retry(reqwest::retry::never())
-        .tcp_nodelay(true)
-        .build()
-        .map_err(|error| SetupError::Tls { reason: error.to_string() })
+/// What all requests share.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    client: Client,
+    proxies: Arc<Proxies>,
+    slots: Arc<Semaphore>,
 }
 
-pub(crate) async fn perform(client: Client, request: Request) -> Result<Response, Unanswered> {
-    let host = Url::parse(&request.url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let host = host.unwrap_or_else(|| request.url.to_string());
-    let deadline = request.deadline;
-    exchange(&client, request).await.map_err(|failed| match failed {
-        Failed::Late => Unanswered::new(Fault::Late, format!("{host} did not answer within {deadline:?}")),
-        Failed::TooLong => {
-            Unanswered::new(Fault::TooLong, format!("the answer of {host} is longer than {MAX_BODY} bytes"))
+impl Http {
+    pub(crate) fn new(network: &Network, tls: ClientConfig) -> Result<Self, SetupError> {
+        let proxies = Arc::new(network.proxies());
+        let chosen = Arc::clone(&proxies);
+        let proxy = reqwest::Proxy::custom(move |url| {
+            let target = Target::parse(url.as_str())?;
+            // One that cannot be used has been told of before.
+            Some(chosen.choose(&target).ok()??.url().to_owned())
+        });
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .proxy(proxy)
+            .connect_timeout(network.connect_limit())
+            .pool_idle_timeout(KEPT_FOR)
+            .pool_max_idle_per_host(KEPT)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| SetupError::Tls { reason: error.to_string() })?;
+        Ok(Self { client, proxies, slots: Arc::new(Semaphore::new(AT_ONCE)) })
+    }
+
+    pub(crate) async fn perform(
+        self,
+        request: Request,
+        report: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Response, Unanswered> {
+        let faults = Faults::new(&request);
+        let late = faults.late();
+        timeout(request.deadline, self.exchange(request, faults, report)).await.unwrap_or(Err(late))
+    }
+
+    async fn exchange(
+        self,
+        request: Request,
+        faults: Faults,
+        report: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Response, Unanswered> {
+        // Nobody closes it.
+        let _slot = self.slots.acquire().await;
+        let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
+        let prepare = move || Exchange::prepare(request, &proxies, &known, report);
+        let Exchange { method, url, headers, upload, answer, .. } =
+            if must_wait { on_disk(prepare).await } else { prepare() }?;
+
+        let mut call = self.client.request(named(method), &*url);
+        for (name, value) in &headers {
+            call = call.header(*name, &**value);
         }
-        Failed::Error(error) => Unanswered::new(kind(&error), say(&host, &error)),
-    })
-}
-
-enum Failed {
-    Late,
-    TooLong,
-    Error(reqwest::Error),
-}
-
-fn kind(error: &reqwest::Error) -> Fault {
-    if error.is_builder() {
-        Fault::Local
-    } else if error.is_connect() {
-        Fault::Unsent
-    } else {
-        Fault::Lost
+        if upload.length() > 0 {
+            call = call.body(Body::wrap(StreamBody::new(pieces(upload))));
+        }
+        let fault = |error: reqwest::Error| {
+            let error = error.without_url();
+            if error.is_builder() {
+                faults.refused(&error)
+            } else if error.is_connect() {
+                faults.unsent(&error)
+            } else {
+                faults.lost(&error)
+            }
+        };
+        let mut got = call.send().await.map_err(fault)?;
+        let fields = got.headers().iter();
+        let fields =
+            fields.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
+        let (status, fields) = (got.status().as_u16(), fields.collect());
+        let must_wait = answer.uses_disk();
+        let begin = move || answer.begin(status, fields);
+        let mut receiver = if must_wait { on_disk(begin).await } else { begin() }?;
+        while let Some(piece) = got.chunk().await.map_err(fault)? {
+            receiver.push(&piece)?;
+            if receiver.is_full() {
+                receiver = on_disk(move || receiver.flush().map(|()| receiver)).await?;
+            }
+        }
+        if receiver.uses_disk() { on_disk(move || receiver.finish()).await } else { receiver.finish() }
     }
 }
 
-impl From<reqwest::Error> for Failed {
-    fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() { Self::Late } else { Self::Error(error.without_url()) }
-    }
-}
-
-async fn exchange(client: &Client, request: Request) -> Result<Response, Failed> {
-    let method = match request.method {
+fn named(method: Method) -> reqwest::Method {
+    match method {
         Method::Delete => reqwest::Method::DELETE,
         Method::Get => reqwest::Method::GET,
         Method::Patch => reqwest::Method::PATCH,
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
+    }
+}
+
+/// The pieces of a body, each read when the one before has gone out.
+fn pieces(upload: Upload) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send + Sync {
+    stream::unfold(upload, |mut upload| async {
+        let must_wait = upload.uses_disk();
+        let next = move || (upload.next_piece(), upload);
+        let (piece, upload) = if must_wait { on_disk(next).await } else { next() };
+        let piece = piece?.map(Frame::data);
+        Some((piece.map_err(|unanswered| io::Error::other(unanswered.reason.into_string())), upload))
+    })
+}
+
+/// Lets the disk keep a thread of the blocking pool waiting, not the driver's.
+async fn on_disk<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    let error = match spawn_blocking(act).await {
+        Ok(done) => return done,
+        Err(error) => error,
     };
-    let bodiless = request.body == Body::Empty && matches!(request.method, Method::Delete | Method::Get);
-    let mut call = client.request(method, &*request.url).timeout(request.deadline);
-    for (name, value) in &request.headers {
-        call = call.header(*name, &**value);
+    if error.is_panic() {
+        resume_unwind(error.into_panic())
     }
-    if !bodiless {
-        call = call.body(bytes(request.body));
-    }
-    let mut answer = call.send().await?;
-    let headers = answer.headers().iter();
-    let headers =
-        headers.filter_map(|(name, value)| Some((name.as_str().into(), value.to_str().ok()?.into())));
-    let (status, headers) = (answer.status().as_u16(), headers.collect());
-    let mut body = BytesMut::new();
-    while let Some(part) = answer.chunk().await? {
-        if body.len() + part.len() > MAX_BODY {
-            return Err(Failed::TooLong);
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok(Response { status, headers, body: Bytes::from(body) })
-}
-
-fn bytes(body: Body) -> Bytes {
-    match body {
-        Body::Bytes(bytes) => bytes,
-        Body::Empty | Body::Parts(_) => Bytes::new(),
-    }
-}
-
-/// The whole chain of causes, or what is wrong with the certificate if that is at its end.
-fn say(host: &str, error: &reqwest::Error) -> String {
-    if rustls_error(error).is_some() {
-        return explain(host, error);
-    }
-    if is_cut(error) {
-        return format!("the request to {host} failed: {CUT}");
-    }
-    let mut text = format!("the request to {host} failed: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+    // The runtime ends, and this task with it.
+    std::future::pending().await
 }

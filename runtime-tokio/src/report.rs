@@ -1,6 +1,6 @@
 //! What tasks and files tell the driver.
 
-use sanscord::machine::{Closed, Input, RequestId, Response, SocketId, Unanswered};
+use sanscord::machine::{Closed, Input, Progress, RequestId, Response, SocketId, Unanswered};
 
 use crate::socket::Socket;
 
@@ -8,6 +8,7 @@ use crate::socket::Socket;
 pub(crate) enum Report {
     Connected(SocketId, Result<Box<Socket>, Closed>),
     Answered(RequestId, Result<Response, Unanswered>),
+    Progress(RequestId, Progress),
     Input(Input),
     FilesDone,
 }

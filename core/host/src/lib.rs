@@ -1,4 +1,5 @@
-//! What the adapters share: whom to trust, why a connection failed, files, sources of audio, saved sessions, logging,
+//! What the adapters share: whom to trust, why a connection failed, what HTTP requests
+//! carry and bring, files, sources of audio, saved sessions, logging,
 //! seeds and, with the feature `async`, the queues of async drivers. It opens no socket and has no loop: those are each adapter's own.
 //!
 //! Use an adapter; each re-exports what its users need.
@@ -9,6 +10,7 @@ pub mod events;
 pub mod failure;
 #[cfg(feature = "opus")]
 pub mod hear;
+pub mod http;
 pub mod log;
 mod network;
 mod notebook;

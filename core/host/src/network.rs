@@ -1,4 +1,4 @@
-//! Whom to trust.
+//! Whom to trust, and which way to go.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,19 +9,23 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::SetupError;
+use crate::http::{Proxies, Proxy};
 
-/// What an adapter needs to reach the network: trusted roots and a timeout.
+/// What an adapter needs to reach the network: trusted roots, a timeout, and proxies for HTTP requests.
 #[derive(Clone, Debug)]
 pub struct Network {
     connect_timeout: Duration,
     trusted: Vec<CertificateDer<'static>>,
+    /// `None`: what the environment says.
+    proxies: Option<Proxies>,
 }
 
 impl Network {
-    /// Trusts the roots that Mozilla trusts (crate webpki-roots), and gives a connection 10 s to be made.
+    /// Trusts the roots that Mozilla trusts (crate webpki-roots), gives a connection 10 s to be made, and sends HTTP
+    /// requests by the proxies that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
     #[must_use]
     pub fn new() -> Self {
-        Self { connect_timeout: CONNECT_TIMEOUT, trusted: Vec::new() }
+        Self { connect_timeout: CONNECT_TIMEOUT, trusted: Vec::new(), proxies: None }
     }
 
     /// Trusts the certificates of a PEM file as well, for instance of the one that `SSL_CERT_FILE` names.
@@ -53,6 +57,35 @@ impl Network {
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
+    }
+
+    /// Sends all HTTP requests by this proxy, whatever the environment says: `http://user:password@host:port`, of which
+    /// scheme, user and port may be missing. `https://` goes through it by CONNECT (RFC 9110, section 9.3.6).
+    /// WebSockets do not use it.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Proxy`] if it is the URL of no HTTP proxy.
+    pub fn proxy(mut self, url: &str) -> Result<Self, SetupError> {
+        let proxy = Proxy::parse(url);
+        if proxy.target().is_none() {
+            return Err(SetupError::Proxy { url: format!("{proxy:?}") });
+        }
+        self.proxies = Some(Proxies::all(url));
+        Ok(self)
+    }
+
+    /// Sends HTTP requests by no proxy, whatever the environment says.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.proxies = Some(Proxies::default());
+        self
+    }
+
+    /// Which HTTP requests go by which proxy. Looks at the environment unless it was told.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        self.proxies.clone().unwrap_or_else(Proxies::from_env)
     }
 
     /// How long a WebSocket may take to open.

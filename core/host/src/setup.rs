@@ -24,6 +24,12 @@ pub enum SetupError {
     /// The operating system gave no thread or no event queue.
     #[error("the driver could not be started: {0}")]
     Io(#[from] io::Error),
+    /// That is no HTTP proxy.
+    #[error("{url} is no HTTP proxy: it needs http: and a host")]
+    Proxy {
+        /// Its URL, without a password.
+        url: String,
+    },
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {reason}")]
     Tls {

@@ -1,7 +1,9 @@
 //! What the adapters' tests share: a machine that does as it is told, servers on loopback, and the scenarios.
 
+pub(crate) mod exchange;
 pub(crate) mod scenario;
 pub(crate) mod server;
+pub(crate) mod web;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -68,13 +70,21 @@ impl Toy {
         body: &'static str,
         deadline: Duration,
     ) -> RequestId {
-        let id = self.scope.request();
         let headers = vec![("x-asked", Box::from("yes"))];
         let body = Bytes::from_static(body.as_bytes()).into();
         let request =
             Request { method, url: url.into(), headers, body, save: None, progress: false, deadline };
+        self.ask(request)
+    }
+
+    pub(crate) fn ask(&mut self, request: Request) -> RequestId {
+        let id = self.scope.request();
         self.outputs.push_back(Output::SendRequest(id, request));
         id
+    }
+
+    pub(crate) fn cancel(&mut self, id: RequestId) {
+        self.outputs.push_back(Output::CancelRequest(id));
     }
 
     pub(crate) fn open(&mut self, path: PathBuf) -> FileId {
@@ -168,6 +178,7 @@ pub(crate) type Listener = Box<dyn FnMut(&Audio, &[u8]) + Send>;
 pub(crate) struct Setup {
     pub(crate) toy: Toy,
     pub(crate) trust: Option<PathBuf>,
+    pub(crate) proxy: Option<String>,
     pub(crate) connect_timeout: Duration,
     pub(crate) audio: Listener,
 }
@@ -177,6 +188,7 @@ impl Default for Setup {
         Self {
             toy: Toy::new(),
             trust: None,
+            proxy: None,
             connect_timeout: Duration::from_secs(5),
             audio: Box::new(|_, _| {}),
         }

@@ -12,9 +12,10 @@ use sanscord::machine::{
 };
 use tungstenite::Message;
 
+pub(crate) use super::exchange::*;
 use super::{Next, Rig, Setup, Told, server};
 
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// A test for each scenario.
 #[macro_export]
@@ -43,6 +44,24 @@ macro_rules! scenarios {
             requests_are_answered
             requests_over_tls_need_trust
             requests_that_fail_say_why
+            connections_are_kept
+            a_kept_connection_that_was_closed_is_no_obstacle
+            what_may_have_arrived_is_not_sent_again
+            faults_are_told_apart
+            redirects_are_answers
+            interim_answers_are_passed_over
+            gzip_is_taken_off_on_the_way
+            files_are_sent_piece_by_piece
+            files_that_cannot_be_sent_are_named
+            a_file_that_shrinks_is_given_up
+            answers_are_saved
+            answers_that_cannot_be_saved_leave_nothing
+            a_cancelled_request_leaves_nothing
+            cancelled_requests_make_room
+            waiting_for_a_turn_counts
+            requests_go_by_a_proxy
+            a_proxy_that_refuses_is_told
+            an_ending_driver_lets_requests_out
             files_are_written
             files_that_exist_are_not_touched
             commands_wake_a_sleeping_driver
@@ -59,7 +78,7 @@ macro_rules! scenarios {
     };
 }
 
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("sanscord-{name}-{}-{number}", std::process::id()));
@@ -67,18 +86,18 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn start<R: Rig>() -> R {
+pub(crate) fn start<R: Rig>() -> R {
     R::start(Setup::default())
 }
 
-fn input<R: Rig>(rig: &mut R) -> Input {
+pub(crate) fn input<R: Rig>(rig: &mut R) -> Input {
     match told(rig) {
         Told::Input(input) => input,
         told => panic!("{told:?}"),
     }
 }
 
-fn told<R: Rig>(rig: &mut R) -> Told {
+pub(crate) fn told<R: Rig>(rig: &mut R) -> Told {
     match rig.next(SOON) {
         Next::Event(told) => told,
         Next::Timeout => panic!("nothing came"),

@@ -15,7 +15,7 @@ use tungstenite::Message;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
 /// Calls `serve` on a new thread for every connection.
-fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
