@@ -22,7 +22,10 @@
 //! | events not taken | [`EVENT_CAPACITY`] | no WebSocket is read until half of them have been taken |
 //! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
-//! | HTTP requests at once | 32 | more wait for their turn; their deadline runs |
+//! | HTTP requests at once | 64 | more wait for their turn; their deadline runs |
+//! | HTTP connections that nobody uses | 32 for a host, each for 60 s | they are closed |
+//! | an answer in memory, after gzip | [`MAX_BODY`](sanscord::machine::MAX_BODY) | `Fault::TooLong` |
+//! | what a request with files holds of them | two pieces of 128 KiB | the disk waits for the network, and it for the disk |
 //! | WebSockets being opened at once | as many threads as the system gives | `Closed::Refused` |
 //! | sources of audio open at once | 256 | the track fails |
 //! | appends waiting to be written | 1,024 | the driver waits for the disk |

@@ -14,7 +14,7 @@ use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use rustls::ClientConfig;
 use sanscord::machine::{Progress, Request, Response, Unanswered};
 use sanscord_host::Network;
-use sanscord_host::http::{AT_ONCE, Exchange, Faults, Proxies, Proxy, Target, Upload, uses_disk};
+use sanscord_host::http::{AT_ONCE, Exchange, Faults, Proxies, Proxy, Receiver, Target, Upload, uses_disk};
 use smol::Executor;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::lock::Semaphore;
@@ -56,7 +56,10 @@ impl Http {
     ) -> Result<Response, Unanswered> {
         let faults = Faults::new(&request);
         let late = faults.late();
-        timeout(request.deadline, self.exchange(request, faults, report)).await.unwrap_or(Err(late))
+        let exchange = timeout(request.deadline, self.exchange(request, faults, report)).await;
+        let receiver = exchange.unwrap_or(Err(late))?;
+        // The server has done its part: a file that gets its name now is not to be told of as late.
+        if receiver.uses_disk() { smol::unblock(move || receiver.finish()).await } else { receiver.finish() }
     }
 
     async fn exchange(
@@ -64,7 +67,7 @@ impl Http {
         request: Request,
         faults: Faults,
         report: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<Response, Unanswered> {
+    ) -> Result<Receiver, Unanswered> {
         let _slot = self.slots.acquire().await;
         let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
         let prepare = move || Exchange::prepare(request, &proxies, &known, report);
@@ -127,7 +130,7 @@ impl Http {
             }
         }
         self.pool.keep(way, sender).await;
-        if receiver.uses_disk() { smol::unblock(move || receiver.finish()).await } else { receiver.finish() }
+        Ok(receiver)
     }
 
     async fn connect(

@@ -12,7 +12,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Body, Client};
 use rustls::ClientConfig;
 use sanscord::machine::{Method, Progress, Request, Response, Unanswered};
-use sanscord_host::http::{AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, Proxies, Target, Upload, uses_disk};
+use sanscord_host::http::{
+    AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, Proxies, Receiver, Target, Upload, uses_disk,
+};
 use sanscord_host::{Network, SetupError};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -57,7 +59,10 @@ impl Http {
     ) -> Result<Response, Unanswered> {
         let faults = Faults::new(&request);
         let late = faults.late();
-        timeout(request.deadline, self.exchange(request, faults, report)).await.unwrap_or(Err(late))
+        let exchange = timeout(request.deadline, self.exchange(request, faults, report)).await;
+        let receiver = exchange.unwrap_or(Err(late))?;
+        // The server has done its part: a file that gets its name now is not to be told of as late.
+        if receiver.uses_disk() { on_disk(move || receiver.finish()).await } else { receiver.finish() }
     }
 
     async fn exchange(
@@ -65,7 +70,7 @@ impl Http {
         request: Request,
         faults: Faults,
         report: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<Response, Unanswered> {
+    ) -> Result<Receiver, Unanswered> {
         // Nobody closes it.
         let _slot = self.slots.acquire().await;
         let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
@@ -104,7 +109,7 @@ impl Http {
                 receiver = on_disk(move || receiver.flush().map(|()| receiver)).await?;
             }
         }
-        if receiver.uses_disk() { on_disk(move || receiver.finish()).await } else { receiver.finish() }
+        Ok(receiver)
     }
 }
 

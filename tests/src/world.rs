@@ -6,6 +6,7 @@
 //! that breaks one panics with the seed, the time and the last lines of the transcript.
 
 mod disk;
+mod exchange;
 mod faults;
 mod net;
 mod perform;

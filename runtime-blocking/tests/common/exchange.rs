@@ -128,7 +128,7 @@ pub(crate) fn faults_are_told_apart<R: Rig>() {
         (web.url("/claims"), Fault::TooLong, "longer than 33554432 bytes"),
         (web.url("/endless"), Fault::TooLong, "longer than 33554432 bytes"),
         ("nonsense".into(), Fault::Local, "nonsense"),
-        ("http://".into(), Fault::Local, "no HTTP URL"),
+        ("http://".into(), Fault::Local, "no http url"),
         ("http://a b/".into(), Fault::Local, "a b"),
         ("ftp://127.0.0.1/".into(), Fault::Local, "ftp"),
     ] {
@@ -216,6 +216,14 @@ pub(crate) fn files_are_sent_piece_by_piece<R: Rig>() {
     // Without progress, nothing is told of it.
     let (progress, answer) = answered(&mut rig, post(web.url("/ok"), body));
     assert_eq!((progress, answer.unwrap().status), (Vec::new(), 200));
+}
+
+pub(crate) fn an_answer_before_the_end_of_the_request_is_one<R: Rig>() {
+    let (mut rig, web) = (start::<R>(), Web::start());
+    let (path, _) = long_file(5_000_000);
+    let response = ask(&mut rig, post(web.url("/early"), Body::Parts(vec![part(&path)]))).unwrap();
+    assert_eq!((response.status, response.body), (413, "big".into()));
+    assert_eq!(ask(&mut rig, get(web.url("/ok"))).unwrap().status, 200);
 }
 
 pub(crate) fn files_that_cannot_be_sent_are_named<R: Rig>() {

@@ -52,6 +52,7 @@ macro_rules! scenarios {
             interim_answers_are_passed_over
             gzip_is_taken_off_on_the_way
             files_are_sent_piece_by_piece
+            an_answer_before_the_end_of_the_request_is_one
             files_that_cannot_be_sent_are_named
             a_file_that_shrinks_is_given_up
             answers_are_saved

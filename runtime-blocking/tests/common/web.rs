@@ -98,9 +98,18 @@ fn serve(stream: TcpStream, seen: &Seen, gate: &Mutex<Receiver<()>>) {
         assert!(asked.field("transfer-encoding").is_none(), "a body without a length");
         let length: u64 = asked.field("content-length").map_or(0, |length| length.parse().unwrap());
         let path = asked.path.clone();
+        if path == "/early" {
+            let _ = stream.get_mut().write_all(b"HTTP/1.1 413 No\r\ncontent-length: 3\r\n\r\nbig");
+        }
         if path == "/gate" {
-            // A little of it, then nothing for a while.
-            let _ = stream.fill_buf();
+            // What the system has room for, some more in two steps that can be told apart, then nothing for a while.
+            let mut some = vec![0; 2_000_000];
+            for _ in 0..if length > 20_000_000 { 2 } else { 0 } {
+                thread::sleep(Duration::from_millis(150));
+                stream.read_exact(&mut some).unwrap();
+                asked.length += some.len() as u64;
+                asked.sum += some.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+            }
             let _ = gate.lock().unwrap().recv_timeout(Duration::from_secs(20));
         }
         let mut piece = [0; 65_536];
@@ -116,7 +125,7 @@ fn serve(stream: TcpStream, seen: &Seen, gate: &Mutex<Receiver<()>>) {
         }
         let is_whole = asked.length == length;
         seen.asked.lock().unwrap().push(asked);
-        if !is_whole || !answer(stream.get_mut(), &path) {
+        if !is_whole || path == "/early" || !answer(stream.get_mut(), &path) {
             return;
         }
     }

@@ -114,6 +114,23 @@ impl Disk {
         failed(if self.unwritable { "read-only file system" } else { "no space left on device" })
     }
 
+    /// Puts a whole file there, unless there is one.
+    pub(super) fn save(&mut self, path: &str, bytes: Vec<u8>) -> Result<(), &'static str> {
+        let used = self.used + bytes.len() as u64;
+        if self.unwritable {
+            return Err("read-only file system");
+        }
+        if self.files.contains_key(path) {
+            return Err("the file exists");
+        }
+        if self.capacity.is_some_and(|capacity| used > capacity) {
+            return Err("no space left on device");
+        }
+        self.used = used;
+        self.files.insert(path.into(), StoredFile { bytes, closed: true });
+        Ok(())
+    }
+
     /// Mixes nothing, but puts the files behind each other, which makes a chained Ogg stream (RFC 3533, section 4).
     pub(super) fn mix(&mut self, inputs: &[Box<str>], path: &str) -> FileReport {
         let refused = |reason: &str| FileReport::Failed { reason: reason.into() };
@@ -122,19 +139,7 @@ impl Disk {
             let Some(stored) = self.files.get(&**input) else { return refused("no such file") };
             bytes.extend_from_slice(&stored.bytes);
         }
-        let used = self.used + bytes.len() as u64;
-        if self.unwritable {
-            return refused("read-only file system");
-        }
-        if self.files.contains_key(path) {
-            return refused("the file exists");
-        }
-        if self.capacity.is_some_and(|capacity| used > capacity) {
-            return refused("no space left on device");
-        }
-        self.used = used;
-        self.files.insert(path.into(), StoredFile { bytes, closed: true });
-        FileReport::Closed
+        self.save(path, bytes).map_or_else(refused, |()| FileReport::Closed)
     }
 
     pub(super) fn close(&mut self, client: usize, file: FileId) -> Option<FileReport> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sanscord::machine::{CloseFrame, Closed, Frame, Input, Machine, RequestId, SocketId};
 use sanscord::time::{Duration, Timestamp};
 
+use super::exchange::Wanted;
 use super::{OpenConnection, World};
 use crate::link::{Delivery, Link, LinkConfig};
 use crate::server::{ConnectionId, Server, ServerInput, Service};
@@ -52,6 +53,7 @@ pub(super) struct Exchange {
     pub(super) deadline: Timestamp,
     /// Whether an answer may still get through.
     pub(super) answerable: bool,
+    pub(super) wanted: Wanted,
 }
 
 /// A client's UDP socket, by its address as the server sees it.

@@ -10,6 +10,7 @@ use sanscord::machine::{
 };
 use sanscord::time::{Duration, Timestamp};
 
+use super::exchange::{brought, carried};
 use super::faults::{Connect, Exchange as Fate};
 use super::net::{Connection, Down, Exchange, Udp, Up};
 use super::{Happened, Heard, World};
@@ -198,10 +199,15 @@ where
                     {
                         exchange.answerable = false;
                         let at = self.now + self.link.draw_delay(&mut self.rng);
-                        let input = Input::Response(exchange.request, Ok(response));
-                        self.clients[exchange.client].inbox.insert(at, input);
                         // The client's deadline runs on until the answer is there.
                         if at <= exchange.deadline {
+                            let request = exchange.request;
+                            let (progress, answer) = brought(&mut self.disk, &exchange.wanted, response);
+                            let inbox = &mut self.clients[exchange.client].inbox;
+                            if let Some(progress) = progress {
+                                inbox.insert(at, Input::Progress(request, progress));
+                            }
+                            inbox.insert(at, Input::Response(request, answer));
                             self.exchanges.remove(&id);
                         }
                     }
@@ -289,6 +295,13 @@ where
     }
 
     fn request(&mut self, index: usize, id: RequestId, request: Request) {
+        let (body, wanted) = match carried(&self.disk, &request) {
+            Ok(carried) => carried,
+            Err(unanswered) => {
+                self.clients[index].inbox.insert(self.now, Input::Response(id, Err(unanswered)));
+                return;
+            }
+        };
         let fate = self.injector.draw_exchange();
         let delay = self.link.draw_delay(&mut self.rng);
         self.minted += 1;
@@ -302,7 +315,7 @@ where
             self.clients[index].inbox.insert(at, Input::Response(id, Err(unanswered)));
             return;
         }
-        let state = Exchange { client: index, request: id, deadline, answerable: fate == Fate::Done };
+        let state = Exchange { client: index, request: id, deadline, answerable: fate == Fate::Done, wanted };
         self.exchanges.insert(exchange, state);
         let headers = request.headers.into_iter();
         let input = ServerInput::Request {
@@ -310,7 +323,7 @@ where
             method: Some(request.method),
             target: target(&request.url).to_owned(),
             headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect(),
-            body: whole(&request.body),
+            body,
         };
         self.server_inbox.insert(self.now + delay, input);
     }
@@ -334,7 +347,7 @@ impl Udp {
     }
 }
 
-/// The bytes of a body, with a file's path in place of what is in it: there is no disk to read from here.
+/// The bytes of a body, with a file's path in place of what is in it, for the transcript.
 fn whole(body: &Body) -> Bytes {
     match body {
         Body::Empty => Bytes::new(),

@@ -27,6 +27,11 @@ impl Meter {
         Self(None)
     }
 
+    /// Notes something that is no news.
+    pub(super) fn set(&self, change: impl FnOnce(&mut Progress)) {
+        self.with(change, |_| false);
+    }
+
     /// Notes something, and tells if it is time.
     pub(super) fn note(&self, change: impl FnOnce(&mut Progress)) {
         self.with(change, |told| told.is_none_or(|(at, _)| at.elapsed() >= EVERY));

@@ -50,7 +50,7 @@ impl Upload {
                 sources.push_back(source);
             }
         }
-        meter.note(|progress| progress.to_send = length);
+        meter.set(|progress| progress.to_send = length);
         Ok(Self { parts: sources, length, meter, faults, rest: Bytes::new() })
     }
 
