@@ -46,6 +46,11 @@ impl<M> Handle<M> {
             Err(_) => Err(Ended),
         }
     }
+
+    /// Runs a command on the machine later, unless the driver has ended or too many commands wait already.
+    pub(crate) fn tell(&self, command: impl FnOnce(&mut M, Timestamp) + Send + 'static) {
+        let _ = self.commands.try_send(Box::new(command));
+    }
 }
 
 impl<M> Clone for Handle<M> {

@@ -36,6 +36,7 @@
 //! | ending, with sends and files under way | 5 s | what is not done is left |
 
 mod clock;
+pub mod discord;
 mod driver;
 mod file;
 mod handle;
@@ -50,8 +51,10 @@ mod tls;
 
 use sanscord::machine::{Audio, Machine};
 
+pub use discord::Discord;
 pub use driver::{Driver, Started};
 pub use handle::Handle;
+pub use sanscord_host::discord::Options;
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
 pub use sanscord_host::events::Events;
 pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, SetupError, seed, state};

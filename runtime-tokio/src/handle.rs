@@ -53,6 +53,11 @@ impl<M> Handle<M> {
             None => Err(Ended),
         }
     }
+
+    /// Runs a command on the machine later, unless the driver has ended or too many commands wait already.
+    pub(crate) fn tell(&self, command: impl FnOnce(&mut M, Timestamp) + Send + 'static) {
+        let _ = self.commands.try_send(Box::new(command));
+    }
 }
 
 impl<M> Clone for Handle<M> {

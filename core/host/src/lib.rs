@@ -4,6 +4,7 @@
 //!
 //! Use an adapter; each re-exports what its users need.
 
+pub mod discord;
 pub mod disk;
 #[cfg(feature = "async")]
 pub mod events;

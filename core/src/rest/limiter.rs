@@ -48,6 +48,7 @@ mod table;
 mod tests;
 mod tickets;
 mod timers;
+mod words;
 
 pub use limits::{BucketHash, Limited, Limits};
 pub use message::{Config, Counters, Event, Outcome, Reason, Refused, Saved, SavedBucket, Wait};

@@ -23,6 +23,7 @@
 //! | `error`, `failure` | answers that are no success; why a call came to nothing |
 //! | `limiter`, `route` | when a request may be sent; what a limit is for |
 //! | `value` | values that requests take |
+//! | `session` | the machine that makes calls: in turn, again where that is safe, in time |
 //! | `task` | what takes several requests |
 //! | `gateway` | `GET /gateway/bot` |
 
@@ -37,6 +38,7 @@ pub mod invalid;
 pub mod limiter;
 pub mod methods;
 pub mod route;
+pub mod session;
 pub mod task;
 pub mod upload;
 pub mod value;

@@ -217,8 +217,8 @@ where
                     // Where the answer would not arrive, the end of the connection does not either.
                     if let Some(exchange) = self.exchanges.get(&id).filter(|exchange| exchange.answerable) {
                         let at = self.now + self.link.draw_delay(&mut self.rng);
-                        let reason = "connection closed before message completed".into();
-                        let input = Input::Response(exchange.request, Err(Unanswered { reason }));
+                        let cut = Unanswered::new(Fault::Lost, "connection closed before message completed");
+                        let input = Input::Response(exchange.request, Err(cut));
                         self.clients[exchange.client].inbox.insert(at.min(exchange.deadline), input);
                         self.exchanges.remove(&id);
                     }

@@ -1,0 +1,610 @@
+//! Makes calls: in their turn, again where that is safe, and never beyond their time.
+//!
+//! | what comes | what follows |
+//! |---|---|
+//! | 2xx | [`Event::Done`] |
+//! | 202 with Discord's code 110000: the search index is not ready | again, when the answer says |
+//! | 429 | again, at the head of its queue, when the limit ends |
+//! | 5xx, a lost connection, no answer in time | again with back-off, if a repeat does no harm ([`Draft::is_repeatable`]) |
+//! | no connection | again with back-off |
+//! | anything else | [`Event::Done`] with the error |
+//!
+//! A call whose wait is known to end after its time fails at once, and says what it would have waited for.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use serde::Deserialize;
+
+use crate::backoff;
+use crate::entropy::Entropy;
+use crate::machine::{
+    Fault, Input, Level, Log, Machine, Output, Progress, RequestId, Response, Scope, Unanswered,
+};
+use crate::outbox::Outbox;
+use crate::rest::api::{Api, EXCHANGE};
+use crate::rest::draft::Draft;
+use crate::rest::error::RestError;
+use crate::rest::failure::{Cause, Error};
+use crate::rest::limiter::{self, Limiter, Limits, Outcome, Ticket, Wait};
+use crate::rest::route::Route;
+use crate::time::{Duration, Timestamp, soonest};
+
+/// What a session needs to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Base URL and tokens.
+    pub api: Api,
+    /// Limits that are not learned.
+    pub limits: limiter::Config,
+    /// How long a call may take that says nothing itself, waiting and repeats included: 10 minutes, the longest
+    /// limit that is known (a channel's name).
+    pub deadline: Duration,
+    /// How often a call is tried at most when the network or Discord fails; limits do not count. 5.
+    pub attempts: u32,
+    /// How long one HTTP exchange may take that carries no file: [`EXCHANGE`].
+    pub exchange: Duration,
+    /// The same for one that carries files, or saves one: 5 minutes.
+    pub transfer: Duration,
+    /// Calls at once, waiting ones included; more are refused. 100,000.
+    pub capacity: usize,
+    /// Unix time in milliseconds at [`Timestamp::ZERO`], as far as it is known. With it, deletions of messages of
+    /// more than 14 days are told from others, which have a limit of their own.
+    pub epoch: Option<u64>,
+}
+
+impl Config {
+    /// The defaults, for this API.
+    #[must_use]
+    pub fn new(api: Api) -> Self {
+        Self {
+            api,
+            limits: limiter::Config::default(),
+            deadline: Duration::from_secs(600),
+            attempts: 5,
+            exchange: EXCHANGE,
+            transfer: Duration::from_secs(300),
+            capacity: 100_000,
+            epoch: None,
+        }
+    }
+}
+
+/// Names a call; never used twice.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CallId(u64);
+
+/// What a session tells.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call has come to its end: an answer with a status from 200 to 299, or why there is none. The last event of
+    /// a call.
+    Done(CallId, Result<Response, Error>),
+    /// How far a call's upload or download has come, if it asked for that.
+    Progress(CallId, Progress),
+    /// A call has to wait for a limit.
+    Waiting {
+        /// Which call.
+        call: CallId,
+        /// Method and path, without tokens.
+        request: Box<str>,
+        /// What for, and until when.
+        wait: Wait,
+    },
+    /// A call is tried again.
+    Retrying {
+        /// Which call.
+        call: CallId,
+        /// Method and path, without tokens.
+        request: Box<str>,
+        /// Tries that have failed.
+        attempt: u32,
+        /// When.
+        after: Duration,
+        /// Why.
+        why: Box<str>,
+    },
+    /// What the limiter tells beside its grants: requests are held to protect the bot, or go on.
+    Limiter(limiter::Event),
+    /// It was stopped, and all calls have come to their end.
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Job {
+    draft: Draft,
+    route: Route,
+    limit: Duration,
+    deadline: Timestamp,
+    /// Tries that have failed, limits aside.
+    failed: u32,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// The limiter has it.
+    Queued(Ticket),
+    /// It is on its way.
+    Sent(Ticket, RequestId),
+    /// It is asked for again at this time.
+    Resting(Timestamp),
+}
+
+/// Makes calls of one API: see the [module](self).
+///
+/// Bounds: [`Config::capacity`] calls; the [`Limiter`] has its own.
+#[derive(Debug)]
+pub struct Session {
+    config: Config,
+    limiter: Limiter,
+    entropy: Entropy,
+    scope: Scope,
+    now: Timestamp,
+    minted: u64,
+    jobs: BTreeMap<CallId, Job>,
+    tickets: BTreeMap<Ticket, CallId>,
+    requests: BTreeMap<RequestId, CallId>,
+    /// Deadlines and ends of rests.
+    timers: BTreeSet<(Timestamp, CallId)>,
+    out: Outbox<Event>,
+    is_stopped: bool,
+    is_over: bool,
+}
+
+impl Session {
+    /// A session that has learned nothing yet. The seed is for what must not be foreseen, and for back-off.
+    #[must_use]
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self::with_scope(config, seed, Scope::new(0))
+    }
+
+    /// The same as part of a composition.
+    #[must_use]
+    pub fn with_scope(config: Config, seed: [u8; 32], scope: Scope) -> Self {
+        Self {
+            limiter: Limiter::new(config.limits.clone()),
+            config,
+            entropy: Entropy::new(seed),
+            scope,
+            now: Timestamp::ZERO,
+            minted: 0,
+            jobs: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            out: Outbox::new(),
+            is_stopped: false,
+            is_over: false,
+        }
+    }
+
+    /// The API that it calls.
+    #[must_use]
+    pub const fn api(&self) -> &Api {
+        &self.config.api
+    }
+
+    /// The limiter, to look at or to save.
+    #[must_use]
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// The limiter, to restore what another process learned.
+    pub const fn limiter_mut(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+
+    /// Calls that have not come to their end.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// What a call waits for, if it waits for a limit.
+    #[must_use]
+    pub fn wait(&self, call: CallId) -> Option<Wait> {
+        match self.jobs.get(&call)?.stage {
+            Stage::Queued(ticket) => self.limiter.wait(ticket),
+            Stage::Sent(..) | Stage::Resting(_) => None,
+        }
+    }
+
+    /// Makes a call. Whatever becomes of it is told by [`Event::Done`].
+    pub fn call(&mut self, now: Timestamp, draft: impl Into<Draft>) -> CallId {
+        self.tick(now);
+        let mut draft = draft.into();
+        draft.mint_nonce(u64::from_le_bytes(self.entropy.bytes()));
+        self.minted += 1;
+        let call = CallId(self.minted);
+        if let Err(cause) = self.admit(call, &draft) {
+            self.out.event(Event::Done(call, Err(Error::new(&draft, cause))));
+        }
+        call
+    }
+
+    fn admit(&mut self, call: CallId, draft: &Draft) -> Result<(), Cause> {
+        if self.is_stopped {
+            return Err(Cause::Ended);
+        }
+        // What cannot be sent costs no turn.
+        self.config.api.request(draft, BOUNDARY).map_err(Cause::Invalid)?;
+        if self.jobs.len() >= self.config.capacity {
+            return Err(Cause::Held(format!("{} calls are waiting already", self.jobs.len())));
+        }
+        let limit = draft.time_limit().unwrap_or(self.config.deadline);
+        let deadline = self.now + limit;
+        let route = self.route(draft);
+        let ticket = self.limiter.request(self.now, &route).map_err(|why| Cause::Held(why.to_string()))?;
+        self.tickets.insert(ticket, call);
+        self.timers.insert((deadline, call));
+        let stage = Stage::Queued(ticket);
+        let job = Job { draft: draft.clone(), route, limit, deadline, failed: 0, stage };
+        self.jobs.insert(call, job);
+        self.grant();
+        self.tell_wait(call);
+        Ok(())
+    }
+
+    /// Takes a call back. No event follows. What was sent may be carried out.
+    pub fn cancel(&mut self, now: Timestamp, call: CallId) {
+        self.tick(now);
+        self.remove(call);
+        self.end_if_over();
+    }
+
+    /// Takes no more calls; those that are there go on to their end, which [`Event::Stopped`] tells.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.tick(now);
+        self.is_stopped = true;
+        self.end_if_over();
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+    }
+
+    fn route(&self, draft: &Draft) -> Route {
+        let route = Route::new(draft.method(), draft.path());
+        let message = draft.path().rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
+        match (self.config.epoch, message) {
+            (Some(epoch), Some(message)) => {
+                let sent = (message >> 22) + DISCORD_EPOCH;
+                let now = epoch + self.now.since_origin().as_millis() as u64;
+                route.with_message_age(Duration::from_millis(now.saturating_sub(sent)))
+            }
+            _ => route,
+        }
+    }
+
+    /// Forgets a call, wherever it is.
+    fn remove(&mut self, call: CallId) -> Option<Job> {
+        let job = self.jobs.remove(&call)?;
+        self.timers.remove(&(job.deadline, call));
+        match job.stage {
+            Stage::Queued(ticket) => {
+                self.tickets.remove(&ticket);
+                self.limiter.cancel(self.now, ticket);
+            }
+            Stage::Sent(ticket, request) => {
+                self.requests.remove(&request);
+                self.limiter.complete(self.now, ticket, &Outcome::Lost);
+                self.out.push(Output::CancelRequest(request));
+            }
+            Stage::Resting(until) => {
+                self.timers.remove(&(until, call));
+            }
+        }
+        Some(job)
+    }
+
+    fn fail(&mut self, call: CallId, cause: Cause) {
+        if let Some(job) = self.remove(call) {
+            self.out.event(Event::Done(call, Err(Error::new(&job.draft, cause))));
+            self.end_if_over();
+        }
+    }
+
+    fn end_if_over(&mut self) {
+        if self.is_stopped && self.jobs.is_empty() && !self.is_over {
+            self.is_over = true;
+            self.out.event(Event::Stopped);
+        }
+    }
+
+    /// Sends what the limiter grants.
+    fn grant(&mut self) {
+        while let Some(event) = self.limiter.poll(self.now) {
+            match event {
+                limiter::Event::Granted(ticket) => self.send(ticket),
+                limiter::Event::Refused(ticket, why) => {
+                    if let Some(call) = self.tickets.remove(&ticket) {
+                        // Its ticket is void: there is nothing to give back.
+                        self.finish(call, Cause::Held(why.to_string()));
+                    }
+                }
+                // The request is still under way; its own deadline ends it.
+                limiter::Event::Expired(_) => {}
+                event => self.out.event(Event::Limiter(event)),
+            }
+        }
+    }
+
+    fn send(&mut self, ticket: Ticket) {
+        let Some(call) = self.tickets.remove(&ticket) else {
+            self.limiter.cancel(self.now, ticket);
+            return;
+        };
+        let boundary = format!("{:032x}", u128::from_le_bytes(self.entropy.bytes()));
+        let Some(job) = self.jobs.get_mut(&call) else { return };
+        match self.config.api.request(&job.draft, &boundary) {
+            Ok(mut request) => {
+                let transfers = !job.draft.files().is_empty() || request.save.is_some();
+                let most = if transfers { self.config.transfer } else { self.config.exchange };
+                // A driver that is late by its own clock must not outlive the call.
+                request.deadline = job.deadline.since(self.now).min(most).max(Duration::from_millis(1));
+                let id = self.scope.request();
+                job.stage = Stage::Sent(ticket, id);
+                self.requests.insert(id, call);
+                self.out.push(Output::SendRequest(id, request));
+            }
+            Err(invalid) => self.fail(call, Cause::Invalid(invalid)),
+        }
+    }
+
+    /// Tells what a call has to wait for; a wait that outlasts its time ends it.
+    fn tell_wait(&mut self, call: CallId) {
+        let Some(job) = self.jobs.get(&call) else { return };
+        let Stage::Queued(ticket) = job.stage else { return };
+        let Some(wait) = self.limiter.wait(ticket) else { return };
+        if wait.until.is_some_and(|until| until > job.deadline) {
+            let waiting = describe(&wait, self.now);
+            let cause = Cause::Deadline { limit: job.limit, waiting };
+            self.fail(call, cause);
+            return;
+        }
+        let request = job.draft.to_string().into();
+        self.out.event(Event::Waiting { call, request, wait });
+    }
+
+    fn on_response(&mut self, id: RequestId, answer: Result<Response, Unanswered>) {
+        let Some(call) = self.requests.remove(&id) else { return };
+        let Some(job) = self.jobs.get(&call) else { return };
+        let Stage::Sent(ticket, _) = job.stage else { return };
+        match answer {
+            Ok(response) => {
+                let limits = Limits::read(&response);
+                if response.status == 429 {
+                    self.again(call, ticket, limits);
+                    return;
+                }
+                self.limiter.complete(self.now, ticket, &Outcome::Answered(limits));
+                match response.status {
+                    202 if let Some(after) = not_ready(&response) => {
+                        self.rest(call, after, "the search index is not ready".into());
+                    }
+                    200..300 => self.done(call, Ok(response)),
+                    500.. => {
+                        let error = RestError::new(&response);
+                        self.retry(call, error.is_transient(), Cause::Discord(Box::new(error)));
+                    }
+                    _ => {
+                        let error = RestError::new(&response);
+                        self.finish(call, Cause::Discord(Box::new(error)));
+                    }
+                }
+            }
+            Err(unanswered) => {
+                self.limiter.complete(self.now, ticket, &Outcome::Lost);
+                let sent = !matches!(unanswered.fault, Fault::Unsent);
+                let hopeless = matches!(unanswered.fault, Fault::Local | Fault::TooLong);
+                if hopeless {
+                    self.finish(call, Cause::Unanswered(unanswered));
+                } else {
+                    self.retry_sent(call, sent, Cause::Unanswered(unanswered));
+                }
+            }
+        }
+    }
+
+    /// A limit that was not foreseen, or could not be.
+    fn again(&mut self, call: CallId, ticket: Ticket, limits: Limits) {
+        let refused = self.limiter.requeue(self.now, ticket, &Outcome::Answered(limits)).err();
+        if let Some(why) = refused {
+            self.finish(call, Cause::Held(why.to_string()));
+            return;
+        }
+        if let Some(job) = self.jobs.get_mut(&call) {
+            job.stage = Stage::Queued(ticket);
+            self.tickets.insert(ticket, call);
+        }
+        self.tell_wait(call);
+    }
+
+    fn retry(&mut self, call: CallId, transient: bool, cause: Cause) {
+        if transient { self.retry_sent(call, true, cause) } else { self.finish(call, cause) }
+    }
+
+    /// Tries again later, if that does no harm and tries are left.
+    fn retry_sent(&mut self, call: CallId, sent: bool, cause: Cause) {
+        let Some(job) = self.jobs.get_mut(&call) else { return };
+        job.failed += 1;
+        if (sent && !job.draft.is_repeatable()) || job.failed >= self.config.attempts {
+            self.finish(call, cause);
+            return;
+        }
+        let after = match &cause {
+            Cause::Discord(error) => error.retry_after,
+            _ => None,
+        };
+        let after = after.unwrap_or_else(|| backoff::delay(job.failed, &mut self.entropy));
+        if self.now + after > job.deadline {
+            self.finish(call, cause);
+            return;
+        }
+        self.rest(call, after, cause.to_string().into());
+    }
+
+    fn rest(&mut self, call: CallId, after: Duration, why: Box<str>) {
+        let until = self.now + after;
+        let Some(job) = self.jobs.get_mut(&call) else { return };
+        job.stage = Stage::Resting(until);
+        let (request, attempt) = (job.draft.to_string().into(), job.failed);
+        self.timers.insert((until, call));
+        self.out.event(Event::Retrying { call, request, attempt, after, why });
+    }
+
+    /// Ends a call whose ticket is done with.
+    fn finish(&mut self, call: CallId, cause: Cause) {
+        if let Some(job) = self.jobs.get(&call) {
+            let error = Error::new(&job.draft, cause);
+            self.done(call, Err(error));
+        }
+    }
+
+    fn done(&mut self, call: CallId, answer: Result<Response, Error>) {
+        if let Some(job) = self.jobs.remove(&call) {
+            self.timers.remove(&(job.deadline, call));
+        }
+        self.out.event(Event::Done(call, answer));
+        self.end_if_over();
+    }
+
+    fn on_timer(&mut self, call: CallId) {
+        let Some(job) = self.jobs.get_mut(&call) else { return };
+        if job.deadline <= self.now {
+            let waiting = match job.stage {
+                Stage::Queued(ticket) => self
+                    .limiter
+                    .wait(ticket)
+                    .map_or_else(|| "its turn".to_string(), |wait| describe(&wait, self.now)),
+                Stage::Sent(..) => "the answer".to_string(),
+                Stage::Resting(_) => "another try".to_string(),
+            };
+            let cause = Cause::Deadline { limit: job.limit, waiting };
+            self.fail(call, cause);
+            return;
+        }
+        if !matches!(job.stage, Stage::Resting(until) if until <= self.now) {
+            return;
+        }
+        match self.limiter.request(self.now, &job.route) {
+            Ok(ticket) => {
+                job.stage = Stage::Queued(ticket);
+                self.tickets.insert(ticket, call);
+                self.grant();
+                self.tell_wait(call);
+            }
+            Err(why) => self.finish(call, Cause::Held(why.to_string())),
+        }
+    }
+
+    fn on_time(&mut self) {
+        while let Some(&(at, call)) = self.timers.first()
+            && at <= self.now
+        {
+            self.timers.pop_first();
+            self.on_timer(call);
+        }
+    }
+}
+
+impl Machine for Session {
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Timestamp, input: Input) {
+        self.tick(now);
+        match input {
+            Input::Response(id, answer) => self.on_response(id, answer),
+            Input::Progress(id, progress) => {
+                if let Some(&call) = self.requests.get(&id) {
+                    self.out.event(Event::Progress(call, progress));
+                }
+            }
+            Input::Timeout
+            | Input::Opened(_)
+            | Input::Frame(..)
+            | Input::Closed(..)
+            | Input::File(..)
+            | Input::Source(..) => {}
+        }
+        self.on_time();
+    }
+
+    fn poll_output(&mut self) -> Output<Event> {
+        self.on_time();
+        self.grant();
+        if let Some(output) = self.out.pop() {
+            return output;
+        }
+        let timer = self.timers.first().map(|(at, _)| *at);
+        Output::Wait(soonest(timer, self.limiter.deadline()))
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_over && self.out.is_empty()
+    }
+
+    fn log(event: &Event) -> Option<Log> {
+        let (level, text) = match event {
+            Event::Done(_, Ok(_)) | Event::Progress(..) => return None,
+            Event::Done(_, Err(error)) => (Level::Debug, error.to_string()),
+            Event::Waiting { request, wait, .. } => (Level::Debug, format!("{request} waits: {wait}")),
+            Event::Retrying { request, attempt, after, why, .. } => {
+                (Level::Warn, format!("{request} is tried again in {after:?} (try {attempt} failed): {why}"))
+            }
+            Event::Limiter(event) => return event.log(),
+            Event::Stopped => (Level::Info, "all calls have come to their end".to_string()),
+        };
+        Some(Log::new(level, text))
+    }
+}
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a call waits for, for a human.
+fn describe(wait: &Wait, now: Timestamp) -> String {
+    match wait.until {
+        Some(until) => format!("{wait}, for {:?} more", until.since(now)),
+        None => wait.to_string(),
+    }
+}
+
+/// How long to wait until the search index is ready (discord-api-docs, Search Guild Messages); `None` if the answer
+/// does not say that it is not.
+fn not_ready(response: &Response) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct NotReady {
+        code: u64,
+        #[serde(default)]
+        retry_after: f64,
+    }
+    let answer: NotReady = serde_json::from_slice(&response.body).ok()?;
+    if answer.code != NOT_READY {
+        return None;
+    }
+    let after = Duration::try_from_secs_f64(answer.retry_after).unwrap_or(SOON);
+    Some(if after.is_zero() { SOON } else { after })
+}
+
+/// Discord's code: the index is not yet available.
+const NOT_READY: u64 = 110_000;
+/// "A short delay" (discord-api-docs, Search Guild Messages).
+const SOON: Duration = Duration::from_secs(2);
+/// 2015-01-01, in milliseconds of Unix time (discord-api-docs, Reference, Snowflakes).
+const DISCORD_EPOCH: u64 = 1_420_070_400_000;
+/// For a trial that is not sent.
+const BOUNDARY: &str = "0123456789abcdef";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! Discord's REST API: `discord.call(request).await`.
+
+use futures_util::stream::{self, Stream};
+use sanscord::machine::{Progress, Response};
+use sanscord::rest::session::{CallId, Event};
+use sanscord::rest::{Call, Cause, Draft, Endpoint, Error, Step, Task, task};
+use sanscord_host::discord::{Answer, Desk, Options, Watch};
+use tokio::sync::oneshot;
+
+use crate::{Events, Handle, SetupError, start};
+
+/// Makes calls of Discord's REST API. Cheap to clone; it ends with its last clone.
+///
+/// Calls wait for limits and are repeated where that is safe: see
+/// [`Session`](sanscord::rest::session::Session). A call whose future is dropped is taken back.
+#[derive(Clone, Debug)]
+pub struct Discord {
+    handle: Handle<Desk>,
+}
+
+impl Discord {
+    /// A client with the tokens of the environment: see [`Options::from_env`].
+    ///
+    /// # Errors
+    ///
+    /// As with [`new`](Self::new).
+    pub fn from_env() -> Result<Self, SetupError> {
+        Self::new(Options::from_env())
+    }
+
+    /// A client. Its driver is spawned on the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] if there is no tokio runtime here, or TLS cannot be set up.
+    pub fn new(options: Options) -> Result<Self, SetupError> {
+        Self::with_events(options).map(|(discord, _)| discord)
+    }
+
+    /// A client, and what it tells beside answers: waits, repeats, why requests are held.
+    ///
+    /// # Errors
+    ///
+    /// As with [`new`](Self::new).
+    pub fn with_events(options: Options) -> Result<(Self, Events<Event>), SetupError> {
+        let (desk, network) = options.into_desk()?;
+        let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+        let (driver, handle, events) = start(desk, network)?;
+        runtime.spawn(driver.run());
+        Ok((Self { handle }, events))
+    }
+
+    /// Makes a call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says which call came to nothing, why, and what can be done.
+    pub async fn call<E: Endpoint>(&self, call: Call<E>) -> Result<E::Answer, Error> {
+        self.watch(call, None).await
+    }
+
+    /// As [`call`](Self::call); `watch` hears how far the upload or download has come, in the driver's task.
+    ///
+    /// # Errors
+    ///
+    /// As with [`call`](Self::call).
+    pub async fn call_with<E: Endpoint>(
+        &self,
+        call: Call<E>,
+        watch: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<E::Answer, Error> {
+        self.watch(call.with_progress(), Some(Box::new(watch))).await
+    }
+
+    async fn watch<E: Endpoint>(&self, call: Call<E>, watch: Option<Watch>) -> Result<E::Answer, Error> {
+        let draft = call.into_draft();
+        let answer = self.exchange(draft.clone(), watch).await;
+        task::read::<E>(&draft, answer)
+    }
+
+    /// Makes a request of any kind; the answer has a status from 200 to 299.
+    ///
+    /// # Errors
+    ///
+    /// As with [`call`](Self::call).
+    pub async fn send(&self, draft: Draft) -> Result<Response, Error> {
+        self.exchange(draft, None).await
+    }
+
+    async fn exchange(&self, draft: Draft, watch: Option<Watch>) -> Result<Response, Error> {
+        let ended = Error::new(&draft, Cause::Ended);
+        let (answer, answered) = oneshot::channel();
+        let answer: Answer = Box::new(move |result| {
+            let _ = answer.send(result);
+        });
+        let called = self.handle.call(move |desk, now| desk.call(now, draft, answer, watch)).await;
+        let Ok(call) = called else { return Err(ended) };
+        let mut guard = Guard { handle: &self.handle, call: Some(call) };
+        let answer = answered.await;
+        guard.call = None;
+        answer.unwrap_or(Err(ended))
+    }
+
+    /// Runs what takes several requests; it goes on as it is asked.
+    pub fn run<T: Task>(&self, task: T) -> Run<T> {
+        Run { discord: self.clone(), task, pending: None }
+    }
+
+    /// The machine behind it: limits to look at, to save or to restore.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle<Desk> {
+        &self.handle
+    }
+
+    /// Takes no more calls, of any clone; those that are there go on to their end.
+    pub async fn stop(&self) {
+        let _ = self.handle.call(|desk, now| desk.stop(now)).await;
+    }
+}
+
+/// Takes a call back whose future is dropped.
+struct Guard<'a> {
+    handle: &'a Handle<Desk>,
+    call: Option<CallId>,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.handle.tell(move |desk, now| desk.cancel(now, call));
+        }
+    }
+}
+
+/// What takes several requests, on its way.
+///
+/// Dropped, it is cancelled; [`into_task`](Self::into_task) keeps what it needs to go on later.
+#[derive(Debug)]
+pub struct Run<T> {
+    discord: Discord,
+    task: T,
+    /// A request whose answer the task has not had.
+    pending: Option<Draft>,
+}
+
+impl<T: Task> Run<T> {
+    /// The next that it brings; `None` once there is no more. If the future is dropped, the request that was under
+    /// way is made again by the next.
+    pub async fn next(&mut self) -> Option<Result<T::Item, Error>> {
+        loop {
+            let step = self.pending.take().map_or_else(|| self.task.next(), Step::Call);
+            match step {
+                Step::Call(draft) => {
+                    self.pending = Some(draft.clone());
+                    let answer = self.discord.send(draft).await;
+                    self.pending = None;
+                    self.task.answer(answer);
+                }
+                Step::Wait(duration) => {
+                    tokio::time::sleep(duration).await;
+                }
+                Step::Item(item) => return Some(Ok(item)),
+                Step::Failed(error) => return Some(Err(error)),
+                Step::Done => return None,
+            }
+        }
+    }
+
+    /// The same as a stream.
+    pub fn into_stream(self) -> impl Stream<Item = Result<T::Item, Error>> {
+        stream::unfold(self, |mut run| async move { run.next().await.map(|item| (item, run)) })
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn progress(&self) -> task::Progress {
+        self.task.progress()
+    }
+
+    /// The task, to look at.
+    #[must_use]
+    pub const fn task(&self) -> &T {
+        &self.task
+    }
+
+    /// The task as it stands, to go on with later.
+    #[must_use]
+    pub fn into_task(self) -> T {
+        self.task
+    }
+}
