@@ -25,6 +25,7 @@ pub mod gateway;
 mod gateway_message;
 pub mod inflate;
 mod jitter;
+mod limits;
 pub mod message;
 pub mod objects;
 pub mod ogg;
@@ -48,6 +49,7 @@ pub use gateway::gateway;
 pub use gateway_message::message;
 pub use inflate::inflate;
 pub use jitter::jitter;
+pub use limits::limits;
 pub use objects::objects;
 pub use ogg::ogg;
 pub use recorder::recorder;
@@ -72,6 +74,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("gateway", gateway),
     ("inflate", inflate),
     ("jitter", jitter),
+    ("limits", limits),
     ("message", message),
     ("objects", objects),
     ("ogg", ogg),

@@ -537,7 +537,10 @@ impl Limiter {
         self.judge(index, granted, limits);
         if let Some(hash) = limits.bucket {
             let before = self.table.lane(index).bucket;
-            let told = self.table.tell(index, hash, granted);
+            let told = self.table.tell(index, hash, granted, now);
+            if told == Told::Stale && limits.limited.is_none() {
+                return;
+            }
             self.counters.moved += u64::from(told == Told::Changed);
             if self.table.bucket(before).waiting > 0 {
                 self.list(before);
@@ -568,6 +571,8 @@ impl Limiter {
         match by {
             Limited::User if believed && (known || limits.has_window()) => {
                 bucket.learn(granted, now, limit, 0, wait);
+                // Whatever is believed of the window, this route waits as long as it was told.
+                self.hold(index, until);
                 self.counters.limited += 1;
             }
             Limited::User => {

@@ -26,6 +26,7 @@ pub(crate) fn of(target: &str) -> Vec<Seed> {
         "gateway" => script::gateway(),
         "inflate" => wire::inflate(),
         "jitter" => wire::jitter(),
+        "limits" => wire::limits(),
         "message" => wire::message(),
         "objects" => wire::objects(),
         "ogg" => file::ogg(),

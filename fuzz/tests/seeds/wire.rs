@@ -314,6 +314,39 @@ pub(super) fn rest_error() -> Vec<Seed> {
     ]
 }
 
+pub(super) fn limits() -> Vec<Seed> {
+    let answer = |status: u16, text: &str| {
+        [&status.to_be_bytes()[..], &(text.len() as u16).to_be_bytes(), text.as_bytes()].concat()
+    };
+    let window = |remaining: u32, after: &str| {
+        format!(
+            "x-ratelimit-limit: 5\nx-ratelimit-remaining: {remaining}\nx-ratelimit-reset: 1470173023.123\n\
+             x-ratelimit-reset-after: {after}\nx-ratelimit-bucket: abcd1234\n"
+        )
+    };
+    let wait = |seconds: &str| format!(r#"{{"message":"","retry_after":{seconds},"global":false}}"#);
+    let seen: Vec<u8> = (0..5).rev().flat_map(|left| answer(200, &window(left, "0.750"))).collect();
+    let absurd = ["-1", "nan", "1e30", "inf", ""].map(|value| answer(200, &window(0, value)));
+    let user = answer(429, &format!("{}\n\n{}", window(0, "1.5").trim_end(), wait("1.25")));
+    let sub = answer(429, &format!("{}\n\n{}", window(3, "1.5").trim_end(), wait("600")));
+    let shared = answer(429, &format!("x-ratelimit-scope: shared\n\n{}", wait("90000")));
+    let global = answer(429, &format!("x-ratelimit-global: true\nretry-after: 3\n\n{}", wait("2.5")));
+    let banned = answer(429, "retry-after: 600\n\n<html>error code: 1015</html>");
+    let gone = answer(404, "\n\n{\"message\":\"Unknown Webhook\",\"code\":10015}");
+    let renamed = answer(200, &window(2, "0.5").replace("abcd", "dcba"));
+    vec![
+        ("a_window", seen.clone()),
+        ("absurd", absurd.concat()),
+        ("limited", [user.clone(), seen.clone(), sub, shared].concat()),
+        ("stopped", [global, seen.clone(), banned].concat()),
+        ("gone", [seen.clone(), gone, seen.clone()].concat()),
+        ("unauthorized", [answer(401, ""), answer(200, ""), answer(401, "")].concat()),
+        ("renamed", [seen, renamed, answer(502, "")].concat()),
+        ("invalid", [user.clone(), user.clone(), user.clone(), user].concat()),
+        ("endless", answer(429, &format!("\n\n{}", wait("1e300")))),
+    ]
+}
+
 pub(super) fn rtcp() -> Vec<Seed> {
     let report = |count: u8| {
         let mut report = vec![0x80 | count, 200, 0, 6 + 6 * count];

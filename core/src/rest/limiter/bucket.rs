@@ -121,7 +121,7 @@ impl Bucket {
         reset_after: Duration,
     ) {
         let (low, high) = (granted + reset_after, now + reset_after + ROUNDING);
-        if granted >= self.ghosts_from {
+        if granted > self.ghosts_from {
             self.ghosts = 0;
         }
         if self.kind != Kind::Windowed || low > self.end {

@@ -20,9 +20,9 @@ pub(super) struct Global {
     pub(super) stopped: Timestamp,
     /// Until when the proxy before Discord said that everything has to wait.
     pub(super) banned: Timestamp,
-    /// The shortest round trip so far, a mean of the last ones, and how many were measured.
-    shortest: Duration,
-    mean: Duration,
+    /// The shortest round trip so far, a mean of the last ones, and how many were measured. In nanoseconds.
+    shortest: u64,
+    mean: u64,
     measured: u32,
 }
 
@@ -35,8 +35,8 @@ impl Global {
             answered: VecDeque::with_capacity(slots.min(4096)),
             stopped: Timestamp::ZERO,
             banned: Timestamp::ZERO,
-            shortest: Duration::MAX,
-            mean: Duration::ZERO,
+            shortest: u64::MAX,
+            mean: 0,
             measured: 0,
         }
     }
@@ -45,14 +45,15 @@ impl Global {
     /// that is sure: many trips were seen, and they differ so little that a shorter one would be less than half.
     pub(super) fn lead(&self) -> Duration {
         let sure = self.measured >= MANY && self.mean / 4 <= self.shortest;
-        if sure { self.shortest / 2 } else { Duration::ZERO }
+        if sure { Duration::from_nanos(self.shortest / 2) } else { Duration::ZERO }
     }
 
     pub(super) fn measure(&mut self, trip: Duration) {
+        let trip = trip.as_nanos() as u64;
         self.shortest = self.shortest.min(trip);
         self.measured = self.measured.saturating_add(1);
-        let share = self.measured.min(MANY);
-        self.mean = self.mean * (share - 1) / share + trip / share;
+        let share = u64::from(self.measured.min(MANY));
+        self.mean = self.mean - self.mean / share + trip / share;
     }
 
     pub(super) fn tick(&mut self, now: Timestamp) {

@@ -68,7 +68,7 @@ impl Limiter {
             for key in bucket.routes.iter().take(self.config.routes) {
                 let Some(lane) = self.restore_lane(*key) else { continue };
                 if let Some(hash) = bucket.name {
-                    self.table.tell(lane, hash, now);
+                    self.table.tell(lane, hash, now, now);
                 }
                 fresh = Some(self.table.lane(lane).bucket);
             }

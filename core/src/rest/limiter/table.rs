@@ -30,7 +30,7 @@ pub(super) struct Lane {
     pub(super) in_flight: u32,
     /// Until when it is held back by a limit of its own.
     pub(super) held: Timestamp,
-    /// When the latest request was granted whose answer told this lane's bucket.
+    /// When its bucket's name was last told: answers to earlier requests may tell an older one.
     told: Timestamp,
     /// Since when it has nothing to do, if it has.
     rests: Timestamp,
@@ -65,6 +65,8 @@ pub(super) struct Table {
 pub(super) enum Told {
     /// Nothing new.
     Known,
+    /// An older name than the one that is known.
+    Stale,
     /// It is told for the first time.
     First,
     /// It was another one.
@@ -209,16 +211,19 @@ impl Table {
         self.newest = index;
     }
 
-    /// An answer to a request of this lane, granted at `granted`, named its bucket.
-    pub(super) fn tell(&mut self, index: u32, hash: BucketHash, granted: Timestamp) -> Told {
+    /// An answer to a request of this lane, granted at `granted`, names its bucket.
+    pub(super) fn tell(&mut self, index: u32, hash: BucketHash, granted: Timestamp, now: Timestamp) -> Told {
         let lane = self.lane(index);
         let from = lane.bucket;
         let old = self.bucket(from).hash;
-        if old == Some(hash) || granted < lane.told || lane.traits.unreliable {
+        if old == Some(hash) || lane.traits.unreliable {
             return Told::Known;
         }
+        if granted < lane.told || granted == lane.told && old.is_some() {
+            return Told::Stale;
+        }
         let (key, only) = (lane.key, self.bucket(from).lanes == index && lane.next == NONE);
-        self.lane_mut(index).told = granted;
+        self.lane_mut(index).told = now;
         if self.templates.len() >= MAX_TEMPLATES {
             self.templates.clear();
         }

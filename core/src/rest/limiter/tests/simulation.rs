@@ -148,10 +148,11 @@ impl Simulation {
         self.ways.len() - 1
     }
 
-    /// A route's bucket has another name from now on.
-    pub(super) fn rename(&mut self, way: usize, name: u64) {
-        self.ways[way].name = name;
-        self.ways[way].told = None;
+    /// A bucket has another name from now on.
+    pub(super) fn rename(&mut self, spot: usize, name: u64) {
+        for way in self.ways.iter_mut().filter(|way| way.spot == spot) {
+            (way.name, way.told) = (name, None);
+        }
     }
 
     pub(super) fn below(&mut self, below: u64) -> u64 {
