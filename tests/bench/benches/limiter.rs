@@ -70,11 +70,11 @@ struct Ours {
 }
 
 impl Ours {
-    fn new(count: usize) -> Self {
-        let config = Config { routes: count.max(1000), ..Config::default() };
+    fn new(routes: Vec<Route>) -> Self {
+        let config = Config { routes: routes.len(), ..Config::default() };
         let outcome = Outcome::Answered(Limits::read(&answer("100", "99")));
-        let mut ours =
-            Self { limiter: Limiter::new(config), routes: routes(count), outcome, now: Timestamp::ZERO };
+        let (limiter, count) = (Limiter::new(config), routes.len());
+        let mut ours = Self { limiter, routes, outcome, now: Timestamp::ZERO };
         ours.run(count);
         ours
     }
@@ -92,7 +92,7 @@ impl Ours {
 }
 
 fn grants(count: usize) -> Vec<String> {
-    let mut ours = Ours::new(count);
+    let mut ours = Ours::new(routes(count));
     let mut books: HashMap<RouteKey, (u32, u32, Timestamp)> =
         ours.routes.iter().map(|route| (route.key(), (100, 99, Timestamp::ZERO))).collect();
     let keys: Vec<RouteKey> = ours.routes.iter().map(Route::key).collect();
@@ -211,11 +211,7 @@ fn alone(mut work: impl FnMut()) -> f64 {
 fn memory(count: usize) -> Vec<String> {
     let routes = routes(count);
     let mut kept = None;
-    let made = measure(|| {
-        let mut ours = Ours { routes, ..Ours::new(0) };
-        ours.run(count);
-        kept = Some(ours);
-    });
+    let made = measure(|| kept = Some(Ours::new(routes)));
     let steady = kept.as_mut().map(|ours| {
         ours.run(10_000);
         measure(|| ours.run(10_000))
