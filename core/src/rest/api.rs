@@ -2,17 +2,20 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
+use serde_json::Value;
+use serde_json::map::Entry;
 
 use crate::machine::{Body, Method, Request};
-use crate::rest::draft::{Draft, Identity, is_url, segment};
+use crate::rest::check;
+use crate::rest::draft::{Draft, Identity, Rule, is_url, segment};
 use crate::rest::invalid::Invalid;
-use crate::rest::upload::{self, File, MAX_FILES};
+use crate::rest::upload;
 use crate::secret::Token;
 use crate::time::Duration;
 
@@ -80,9 +83,7 @@ impl Api {
     /// # Errors
     /// If Discord would refuse it.
     pub fn request(&self, draft: &Draft, boundary: &str) -> Result<Request, Invalid> {
-        if let Some(invalid) = &draft.invalid {
-            return Err(invalid.clone());
-        }
+        check::draft(draft)?;
         let mut headers = vec![("user-agent", self.user_agent.clone())];
         if let Some(authorization) = self.authorization(draft)? {
             headers.push(("authorization", authorization.into()));
@@ -92,7 +93,10 @@ impl Api {
         }
         let body = if !draft.files.is_empty() {
             headers.push(("content-type", format!("multipart/form-data; boundary={boundary}").into()));
-            Body::Parts(upload::multipart(boundary, &payload(draft)?, &draft.files))
+            Body::Parts(match (draft.rule, &draft.object) {
+                (Rule::Form(file), Some(fields)) => upload::form(boundary, fields, file, &draft.files),
+                _ => upload::multipart(boundary, &payload(draft), &draft.files),
+            })
         } else {
             match (&draft.whole, &draft.object) {
                 (Some(value), _) => json(&mut headers, value),
@@ -159,33 +163,21 @@ fn json(headers: &mut Vec<(&'static str, Box<str>)>, body: &impl serde::Serializ
     Body::from(Bytes::from(serde_json::to_vec(body).unwrap_or_default()))
 }
 
-/// What a multipart body has for `payload_json`: the files are listed in `attachments`, unless the caller did.
-fn payload(draft: &Draft) -> Result<Vec<u8>, Invalid> {
-    if draft.files.len() > MAX_FILES {
-        let why = format!("has {} files, but Discord takes {MAX_FILES} at most", draft.files.len());
-        return Err(Invalid::new("files", why));
-    }
-    for (index, File { part, limit, name, .. }) in draft.files.iter().enumerate() {
-        if let crate::machine::Part::Bytes(bytes) = part
-            && bytes.len() as u64 > *limit
-        {
-            let why = format!("{name} has {} bytes, but {limit} are allowed", bytes.len());
-            return Err(Invalid::new(format!("files[{index}]"), why));
-        }
-    }
-    if draft.whole.is_some() {
-        return Err(Invalid::new("files", "can go along with an object only"));
-    }
-    let mut map = draft.object.clone().unwrap_or_default();
-    let entries = draft.files.iter().enumerate().map(|(index, file)| file.entry(index));
-    match map.get_mut("attachments") {
+/// What a multipart body has for `payload_json`: the files are listed in `attachments`, behind what is listed there.
+fn payload(draft: &Draft) -> Vec<u8> {
+    let mut draft = draft.clone();
+    let entries: Vec<_> = draft.files.iter().enumerate().map(|(index, file)| file.entry(index)).collect();
+    match draft.message().entry("attachments") {
         // An edit lists the files to keep, too.
-        Some(serde_json::Value::Array(listed)) => listed.extend(entries),
-        _ => {
-            map.insert("attachments".to_string(), entries.collect());
+        Entry::Occupied(mut listed) => match listed.get_mut() {
+            Value::Array(listed) => listed.extend(entries),
+            other => *other = entries.into(),
+        },
+        Entry::Vacant(place) => {
+            place.insert(entries.into());
         }
     }
-    Ok(serde_json::to_vec(&map).unwrap_or_default())
+    serde_json::to_vec(&draft.object).unwrap_or_default()
 }
 
 /// Hides the tokens.

@@ -45,22 +45,28 @@ pub(crate) enum Rule {
     /// Nothing.
     #[default]
     None,
-    /// A new message.
+    /// A new message in a channel.
     Message,
+    /// A new message of a webhook or an interaction.
+    WebhookMessage,
     /// A message's changes.
     MessageEdit,
     /// The first answer to an interaction.
     Callback,
     /// Ids of messages to delete.
     BulkDelete,
-    /// A search's parameters.
+    /// A search of messages.
     Search,
+    /// A search of threads.
+    ThreadSearch,
     /// A thread's or channel's settings.
     Thread,
     /// A thread's settings, and its first message.
     ForumThread,
     /// A webhook's settings.
     WebhookName,
+    /// The fields and the one file, of this name, go as parts of a form, not as JSON.
+    Form(&'static str),
 }
 
 /// Who asks.
@@ -173,6 +179,39 @@ impl Draft {
         self
     }
 
+    /// Gives a new message of a channel a nonce made of this number, unless it has one: Discord then notices for some
+    /// minutes if it is sent again, so that the request may be repeated. Says whether it did; all other
+    /// requests it leaves alone.
+    pub fn mint_nonce(&mut self, n: u64) -> bool {
+        if self.rule != Rule::Message || self.field("nonce").is_some() {
+            return false;
+        }
+        // At most 20 digits, of the 25 characters that are allowed.
+        self.set("nonce", n.to_string());
+        self.set("enforce_nonce", true);
+        self.repeatable = true;
+        true
+    }
+
+    /// The field of the JSON body that holds the message, where it is not the body itself.
+    pub(crate) const fn nest(&self) -> Option<&'static str> {
+        match self.rule {
+            Rule::Callback => Some("data"),
+            Rule::ForumThread => Some("message"),
+            _ => None,
+        }
+    }
+
+    /// The message's fields in the JSON body.
+    pub(crate) fn message(&mut self) -> &mut Map<String, Value> {
+        let nest = self.nest();
+        let body = self.object.get_or_insert_default();
+        match nest {
+            None => body,
+            Some(nest) => object(body.entry(nest).or_insert(Value::Null)),
+        }
+    }
+
     /// The value of a field of the JSON body.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {
@@ -204,6 +243,18 @@ impl Draft {
                 alloc::format!("cannot be given along with {first}: one of {} at most", names.join(", "));
             self.refuse(Invalid::new(*second, why));
         }
+    }
+}
+
+/// A value as an object: an empty one in place of what is none.
+pub(crate) fn object(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(map) => map,
+        // It was made one above.
+        _ => unreachable!(),
     }
 }
 

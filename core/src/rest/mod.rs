@@ -17,7 +17,9 @@
 //! | file | subject |
 //! |---|---|
 //! | `api` | base URL and tokens: from drafts to HTTP requests |
-//! | `call`, `draft`, `invalid` | a request as a value; what it is made of; why it is refused before it is sent |
+//! | `call`, `draft` | a request as a value; what it is made of |
+//! | `invalid`, `check` | why it is refused before it is sent: a field by itself, fields together |
+//! | `compose`, `methods` | what messages are made of; requests by what they are about |
 //! | `upload` | files, and the multipart body that carries them |
 //! | `endpoint` | the table of all endpoints, by resource |
 //! | `error`, `failure` | answers that are no success; why a call came to nothing |
@@ -29,6 +31,8 @@
 
 pub mod api;
 pub mod call;
+mod check;
+pub mod compose;
 pub mod draft;
 pub mod endpoint;
 pub mod error;

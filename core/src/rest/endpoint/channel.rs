@@ -14,7 +14,7 @@ endpoints! {
     GetChannel: Get "/channels/" {channel_id: ChannelId} => Channel {}
 
     /// Edits a channel or thread. What is not set stays.
-    EditChannel: Patch "/channels/" {channel_id: ChannelId} with setup::channel => Channel {
+    EditChannel: Patch "/channels/" {channel_id: ChannelId} with setup::channel_edit => Channel {
         /// The name.
         body name: String, 1..=100;
         /// The picture of a group, as a data URI.
@@ -124,7 +124,7 @@ endpoints! {
     GetGuildChannels: Get "/guilds/" {guild_id: GuildId} "/channels" => Vec<Channel> {}
 
     /// Makes a channel.
-    CreateGuildChannel: Post "/guilds/" {guild_id: GuildId} "/channels" with setup::channel => Channel {
+    CreateGuildChannel: Post "/guilds/" {guild_id: GuildId} "/channels" with setup::thread => Channel {
         /// The name.
         must name: String, 1..=100;
         /// What kind of channel; a text channel if not given.

@@ -79,6 +79,17 @@ endpoints! {
     /// One of a guild's stickers.
     GetGuildSticker: Get "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId} => Object {}
 
+    /// Makes a sticker, of one [`file`](crate::rest::Call::file): PNG, APNG, GIF or Lottie of at most 512 KiB and
+    /// 320 x 320 pixels.
+    CreateGuildSticker: Post "/guilds/" {guild_id: GuildId} "/stickers" with setup::sticker => Object {
+        /// The name.
+        must name: String, 2..=30;
+        /// Words to find it by; a client sends the name of an emoji.
+        must tags: String, 1..=200;
+        /// What is to be seen.
+        must description: String, 0..=100;
+    }
+
     /// Edits a sticker. What is not set stays.
     EditGuildSticker: Patch "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId}
         with setup::again => Object

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::id::{ApplicationId, InteractionId, MessageId};
 use crate::object::{Message, MessageFlags, Object};
 use crate::rest::endpoint::{endpoints, setup};
+use crate::rest::value::{AllowedMentions, Embed, Poll};
 
 endpoints! {
     /// The first answer to an interaction: within 3 seconds. `None` unless `with_response` is set.
@@ -35,17 +36,17 @@ endpoints! {
         /// The text.
         body content: String, 0..=2000;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// The flags: SUPPRESS_EMBEDS and IS_COMPONENTS_V2 can be changed.
         body flags: MessageFlags;
         /// Whom it may notify.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
         /// The files to keep, as `{"id": ".."}`: those that are not listed go. New files list themselves.
         body attachments: Vec<Value>, 0..=10;
         /// A poll, where there was none.
-        body poll: Value;
+        body poll: Poll;
     }
 
     /// Deletes the message of the first answer.
@@ -61,17 +62,17 @@ endpoints! {
         /// Whether it is read out.
         body tts: bool;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// Whom it may notify; users only if not given.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
         /// About the files: which to list, in the order of `files[n]`. Files list themselves.
         body attachments: Vec<Value>, 0..=10;
         /// The flags: EPHEMERAL, SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_COMPONENTS_V2.
         body flags: MessageFlags;
-        /// A poll.
-        body poll: Value;
+        /// A poll of at most 10 answers.
+        body poll: Poll;
     }
 
     /// A further message.
@@ -85,17 +86,17 @@ endpoints! {
         /// The text.
         body content: String, 0..=2000;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// The flags: SUPPRESS_EMBEDS and IS_COMPONENTS_V2 can be changed.
         body flags: MessageFlags;
         /// Whom it may notify.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
         /// The files to keep, as `{"id": ".."}`: those that are not listed go. New files list themselves.
         body attachments: Vec<Value>, 0..=10;
         /// A poll, where there was none.
-        body poll: Value;
+        body poll: Poll;
     }
 
     /// Deletes a further message.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, ChannelId, GuildId, RoleId, ScheduledEventId, UserId};
 use crate::object::Object;
-use crate::rest::endpoint::endpoints;
+use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// An invite.
@@ -44,6 +44,9 @@ endpoints! {
 
     /// A guild's invites.
     GetGuildInvites: Get "/guilds/" {guild_id: GuildId} "/invites" => Vec<Object> {}
+
+    /// Sets whom an invite is for: one [`file`](crate::rest::Call::file), CSV with a column of user ids.
+    SetInviteTargetUsers: Put "/invites/" {code: String} "/target-users" with setup::target_users => () {}
 
     /// How far Discord is with the list of users whom an invite is for.
     GetInviteTargetUsersJobStatus: Get "/invites/" {code: String} "/target-users/job-status" => Object {}

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::id::{ChannelId, GuildId, MessageId, RoleId, StickerId, UserId};
 use crate::object::{Message, MessageFlags, Object};
 use crate::rest::endpoint::{endpoints, setup};
+use crate::rest::value::{AllowedMentions, Embed, Poll};
 
 endpoints! {
     /// A page of a channel's messages, the oldest first (on the wire the newest is). Without the permission
@@ -35,15 +36,15 @@ endpoints! {
         /// Whether it is read out.
         body tts: bool;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// Whom it may notify; all whom it mentions if not given.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
         /// Stickers.
         body sticker_ids: Vec<StickerId>, 0..=3;
-        /// A poll.
-        body poll: Value;
+        /// A poll of at most 10 answers.
+        body poll: Poll;
         /// What it replies to or forwards.
         body message_reference: Value;
         /// The flags: SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_VOICE_MESSAGE, IS_COMPONENTS_V2.
@@ -66,11 +67,11 @@ endpoints! {
         /// The text.
         body content: String, 0..=2000;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// The flags: SUPPRESS_EMBEDS and IS_COMPONENTS_V2 can be changed.
         body flags: MessageFlags;
         /// Whom it may notify.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
         /// The files to keep, as `{"id": ".."}`: those that are not listed go. New files list themselves.

@@ -27,7 +27,7 @@ pub(super) const fn edit(draft: &mut Draft) {
 }
 
 pub(super) const fn webhook_message(draft: &mut Draft) {
-    draft.rule = Rule::Message;
+    draft.rule = Rule::WebhookMessage;
     nobody(draft);
 }
 
@@ -63,15 +63,34 @@ pub(super) const fn forum_thread(draft: &mut Draft) {
     draft.rule = Rule::ForumThread;
 }
 
-pub(super) const fn channel(draft: &mut Draft) {
+pub(super) const fn channel_edit(draft: &mut Draft) {
     draft.rule = Rule::Thread;
+    again(draft);
 }
 
 pub(super) const fn webhook(draft: &mut Draft) {
     draft.rule = Rule::WebhookName;
 }
 
-pub(super) const fn webhook_with_token(draft: &mut Draft) {
+pub(super) const fn webhook_settings(draft: &mut Draft) {
     webhook(draft);
+    again(draft);
+}
+
+pub(super) const fn webhook_with_token(draft: &mut Draft) {
+    webhook_settings(draft);
     nobody(draft);
+}
+
+pub(super) const fn thread_search(draft: &mut Draft) {
+    draft.rule = Rule::ThreadSearch;
+}
+
+pub(super) const fn sticker(draft: &mut Draft) {
+    draft.rule = Rule::Form("file");
+}
+
+pub(super) const fn target_users(draft: &mut Draft) {
+    draft.rule = Rule::Form("target_users_file");
+    draft.repeatable = true;
 }

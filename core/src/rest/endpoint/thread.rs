@@ -108,7 +108,7 @@ endpoints! {
     }
 
     /// Searches a channel's threads. The answer may be 202: the index is not ready yet.
-    SearchThreads: Get "/channels/" {channel_id: ChannelId} "/threads/search" with setup::search => Object {
+    SearchThreads: Get "/channels/" {channel_id: ChannelId} "/threads/search" with setup::thread_search => Object {
         /// Words of the name.
         query name: String, 0..=100;
         /// How far apart the words may stand.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::id::{ChannelId, GuildId, MessageId, TagId, WebhookId};
 use crate::object::{Message, MessageFlags, Webhook};
 use crate::rest::endpoint::{endpoints, setup};
+use crate::rest::value::{AllowedMentions, Embed, Poll};
 
 endpoints! {
     /// Makes a webhook: at most 15 in a channel. The name must not contain `clyde` or `discord`.
@@ -32,7 +33,7 @@ endpoints! {
         => Webhook {}
 
     /// Edits a webhook. What is not set stays.
-    EditWebhook: Patch "/webhooks/" {webhook_id: WebhookId} with setup::webhook => Webhook {
+    EditWebhook: Patch "/webhooks/" {webhook_id: WebhookId} with setup::webhook_settings => Webhook {
         /// The name.
         body name: String, 1..=80;
         /// The picture, as a data URI; null for none.
@@ -71,9 +72,9 @@ endpoints! {
         /// Whether it is read out.
         body tts: bool;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// Whom it may notify; users only if not given.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout: of a webhook of an application, or such as do nothing.
         body components: Vec<Value>, 0..=40;
         /// About the files: which to list, in the order of `files[n]`. Files list themselves.
@@ -84,8 +85,8 @@ endpoints! {
         body thread_name: String, 1..=100;
         /// The tags of that thread.
         body applied_tags: Vec<TagId>, 0..=5;
-        /// A poll.
-        body poll: Value;
+        /// A poll of at most 10 answers.
+        body poll: Poll;
         /// The thread to send it to.
         query thread_id: ChannelId;
         /// Whether components are respected although no application owns the webhook.
@@ -112,17 +113,17 @@ endpoints! {
         /// The text.
         body content: String, 0..=2000;
         /// Rich parts, with 6,000 characters in all.
-        body embeds: Vec<Value>, 0..=10;
+        body embeds: Vec<Embed>, 0..=10;
         /// The flags: SUPPRESS_EMBEDS and IS_COMPONENTS_V2 can be changed.
         body flags: MessageFlags;
         /// Whom it may notify.
-        body allowed_mentions: Value;
+        body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
         /// The files to keep, as `{"id": ".."}`: those that are not listed go. New files list themselves.
         body attachments: Vec<Value>, 0..=10;
         /// A poll, where there was none.
-        body poll: Value;
+        body poll: Poll;
         /// The thread in which it is.
         query thread_id: ChannelId;
         /// Whether components are respected although no application owns the webhook.
