@@ -1,6 +1,7 @@
 //! HTTP answers.
 
 use sanscord::machine::Response;
+use sanscord::rest::error::field::MAX_FAULTS;
 use sanscord::rest::{GatewayBot, RestError};
 
 /// Two bytes are the status, one the length of a `retry-after` field, which follows, and the rest is the body.
@@ -19,6 +20,14 @@ pub fn rest_error(data: &[u8]) {
     assert_eq!(error.is_transient(), status == 429 || status >= 500);
     assert!(error.message.len() <= 3 * body.len(), "a message longer than its body");
     assert!(error.to_string().contains(&error.message));
+    assert!(error.fields.len() <= MAX_FAULTS);
+    assert!(error.omitted == 0 || error.omitted < body.len());
+    for fault in &error.fields {
+        for text in [&fault.path, &fault.reason, &fault.code] {
+            assert!(text.chars().count() <= 300, "a fault longer than its bound");
+        }
+        assert!(error.to_string().contains(&fault.to_string()));
+    }
     match GatewayBot::read(&response) {
         Ok(_) => assert_eq!(status, 200),
         Err(refused) => assert_eq!(refused, error),

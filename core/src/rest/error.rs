@@ -1,23 +1,38 @@
 //! Answers that are no success.
 
+pub mod code;
+pub mod field;
+
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::machine::Response;
 use crate::time::Duration;
+
+use code::Code;
+use field::FieldFault;
+
+/// The longest body in bytes of which the faults by field are read: Discord's are far shorter.
+const MAX_FAULTY: usize = 1 << 20;
 
 /// An answer that is no success (discord-api-docs, Reference, Error Messages).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RestError {
     /// HTTP status.
     pub status: u16,
-    /// Discord's own code; 0 if the body had none.
+    /// Discord's own code; 0 if the body had none. See [`kind`](Self::kind).
     pub code: u64,
     /// Discord's message, at most 2,000 characters of it; the first 200 characters of the body if that is not
     /// Discord's JSON.
     pub message: String,
+    /// What is wrong with which field, at most [`MAX_FAULTS`](field::MAX_FAULTS).
+    pub fields: Vec<FieldFault>,
+    /// How many more faults there were.
+    pub omitted: usize,
     /// How long to wait before a repeat, if the answer says so.
     pub retry_after: Option<Duration>,
 }
@@ -31,6 +46,19 @@ struct Body {
     retry_after: Option<f64>,
 }
 
+/// As OAuth2 tells it (RFC 6749, section 5.2).
+#[derive(Deserialize)]
+struct OAuth {
+    error: String,
+    #[serde(default)]
+    error_description: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Nested {
+    errors: Value,
+}
+
 impl RestError {
     /// Reads an answer whose status is no success.
     #[must_use]
@@ -38,10 +66,20 @@ impl RestError {
         let header = response.header("retry-after").and_then(|value| value.trim().parse().ok());
         let (code, message, body_wait) = match serde_json::from_slice::<Body>(&response.body) {
             Ok(body) => (body.code, body.message.chars().take(2000).collect(), body.retry_after),
-            Err(_) => (0, String::from_utf8_lossy(&response.body).chars().take(200).collect(), None),
+            Err(_) => (0, oauth(&response.body).unwrap_or_else(|| beginning(&response.body)), None),
         };
+        let nested = (response.body.len() <= MAX_FAULTY)
+            .then(|| serde_json::from_slice::<Nested>(&response.body).ok())
+            .flatten();
+        let (fields, omitted) = nested.map_or_else(Default::default, |body| field::flatten(&body.errors));
         let retry_after = body_wait.or(header).and_then(|wait: f64| Duration::try_from_secs_f64(wait).ok());
-        Self { status: response.status, code, message, retry_after }
+        Self { status: response.status, code, message, fields, omitted, retry_after }
+    }
+
+    /// Discord's code, with its name.
+    #[must_use]
+    pub const fn kind(&self) -> Code {
+        Code(self.code)
     }
 
     /// Whether a repeat may succeed: 429, and failures of Discord's own.
@@ -49,47 +87,60 @@ impl RestError {
     pub const fn is_transient(&self) -> bool {
         self.status == 429 || self.status >= 500
     }
+
+    /// What to do about it, where there is something to say.
+    #[must_use]
+    pub const fn advice(&self) -> Option<&'static str> {
+        if let Some(advice) = self.kind().advice() {
+            return Some(advice);
+        }
+        match self.status {
+            401 => Some("the token is wrong or was reset: check DISCORD_BOT_TOKEN"),
+            403 => Some("the bot may not do this: look at its permissions there"),
+            404 => Some("there is no such thing: look at the ids"),
+            405 => Some("Discord has no such method here"),
+            413 => Some("the request is too large: send smaller or fewer files"),
+            429 => Some("too many requests: wait as long as the answer says"),
+            500.. => Some("Discord has a failure: try again later"),
+            _ => None,
+        }
+    }
 }
 
+fn oauth(body: &[u8]) -> Option<String> {
+    let OAuth { error, error_description } = serde_json::from_slice(body).ok()?;
+    Some(error_description.unwrap_or(error).chars().take(2000).collect())
+}
+
+/// The first 200 characters. No character has more than 4 bytes.
+fn beginning(body: &[u8]) -> String {
+    let head = body.get(..800).unwrap_or(body);
+    String::from_utf8_lossy(head).chars().take(200).collect()
+}
+
+/// One line: status, code, message, the faults of fields, what to do.
 impl fmt::Display for RestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Discord answered with HTTP status {}", self.status)?;
         if self.code != 0 {
-            write!(f, ", code {}", self.code)?;
+            write!(f, ", code {}", self.kind())?;
         }
         write!(f, ": {}", self.message)?;
-        if self.status == 401 {
-            f.write_str(" (the bot token is wrong or was reset: check DISCORD_BOT_TOKEN)")?;
+        for fault in &self.fields {
+            write!(f, "; {fault}")?;
         }
-        Ok(())
+        if self.omitted > 0 {
+            write!(f, "; and {} more", self.omitted)?;
+        }
+        if self.status == 401 && self.kind().advice().is_some() {
+            f.write_str(" (check DISCORD_BOT_TOKEN)")?;
+        }
+        match self.advice() {
+            Some(advice) => write!(f, " ({advice})"),
+            None => Ok(()),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use alloc::string::ToString;
-    use alloc::vec;
-
-    use super::*;
-
-    fn response(status: u16, body: &'static str) -> Response {
-        let headers = vec![("retry-after".into(), "3".into())];
-        Response { status, headers, body: body.into() }
-    }
-
-    #[test]
-    fn reads_discords_errors_and_other_peoples() {
-        let error = RestError::new(&response(429, r#"{"message":"slow","retry_after":0.5,"global":false}"#));
-        assert_eq!((error.retry_after, error.is_transient()), (Some(Duration::from_millis(500)), true));
-        let error = RestError::new(&response(401, r#"{"message":"401: Unauthorized","code":0}"#));
-        assert!(error.to_string().contains("DISCORD_BOT_TOKEN"));
-        assert!(!error.is_transient());
-        let error = RestError::new(&response(503, "<html>"));
-        assert_eq!(
-            (error.code, &*error.message, error.retry_after),
-            (0, "<html>", Some(Duration::from_secs(3)))
-        );
-        let endless = RestError::new(&response(429, r#"{"message":"","retry_after":-1}"#));
-        assert_eq!(endless.retry_after, None);
-    }
-}
+mod tests;

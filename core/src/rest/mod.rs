@@ -56,3 +56,6 @@ pub use gateway::GatewayBot;
 pub use invalid::Invalid;
 pub use task::{Progress, Step, Task};
 pub use upload::File;
+
+#[cfg(test)]
+mod tests;
