@@ -11,6 +11,7 @@
 //! | `pacing` | how late packets go out, on each adapter, beside the machine's own timers |
 //! | `join` | round trips until a call is heard, CPU time of joining an encrypted group, beside davey |
 //! | `ingest` | time of a gateway event from WebSocket message to the user, beside twilight and the bare minimum; then the same over loopback sockets |
+//! | `objects` | time of a page of 100 messages, from JSON to objects, beside twilight-model and `serde_json::Value` |
 //! | `shards` | memory of many shards, and of many connections over loopback sockets |
 //! | `memory` | allocations for each packet, bytes of idle machines, sizes of what moves between machine and driver |
 //! | `idle` | how often an idle machine wakes its driver, and what for |
