@@ -183,7 +183,9 @@ impl Client {
                 faults.unsent(&Error::Timeout(ureq::Timeout::Connect))
             }
             Error::Timeout(_) => faults.late(),
-            Error::Http(_) | Error::BadUri(_) => faults.refused(&error),
+            // It would show the URL, which may hold a token.
+            Error::BadUri(_) => faults.refused(&io::Error::other("it is no HTTP URL")),
+            Error::Http(_) => faults.refused(&error),
             Error::Io(error) if flight.is_sent() => faults.lost(&error),
             Error::Io(error) => faults.unsent(&error),
             error if flight.is_sent() => faults.lost(&error),

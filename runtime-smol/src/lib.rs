@@ -11,6 +11,10 @@
 //! datagrams are decrypted where they lie. Files are written by a thread of the blocking pool. Each HTTP request has
 //! a connection of its own, and goes there directly: proxies that the environment names are not used.
 //!
+//! HTTP requests share connections that are kept alive, offer gzip, follow no redirect and are never sent twice. They
+//! go by the proxies that the environment names, or that [`Network`] is told; files go out and answers come in piece by
+//! piece.
+//!
 //! Sessions outlive the process: [`state::save`] writes what a suspended cluster leaves, [`state::load`] reads it for
 //! the next. [`mix`] lays the files of a recording over each other. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.
 //!
