@@ -150,8 +150,6 @@ impl Draft {
         self.deadline
     }
 
-    pub(crate) fn mint_nonce(&mut self, _: u64) {}
-
     /// Adds a parameter to the query.
     pub fn query(&mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> &mut Self {
         self.query.push((name.into(), value.to_string()));

@@ -99,7 +99,9 @@ fn serve(stream: TcpStream, seen: &Seen, gate: &Mutex<Receiver<()>>) {
         let length: u64 = asked.field("content-length").map_or(0, |length| length.parse().unwrap());
         let path = asked.path.clone();
         if path == "/early" {
-            let _ = stream.get_mut().write_all(b"HTTP/1.1 413 No\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig");
+            let _ = stream
+                .get_mut()
+                .write_all(b"HTTP/1.1 413 No\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig");
         }
         if path == "/gate" {
             // What the system has room for, some more in two steps that can be told apart, then nothing for a while.
