@@ -11,8 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::Target;
+
 /// What requests answer with. The first byte of an input names one, from [`FIRST`] on.
-pub const ANSWERS: &[(&str, fn(&[u8]))] = &[
+pub const ANSWERS: &[(&str, Target)] = &[
     ("application", answer::<Application>),
     ("application_command", answer::<ApplicationCommand>),
     ("audit_log", answer::<AuditLog>),
