@@ -120,7 +120,7 @@ impl Discord {
             ServerInput::Datagram { from, data } => self.voice.on_datagram(desk, from, &data),
             ServerInput::Request { exchange, method, target, headers, body } => {
                 let request = Request { method, target: &target, headers: &headers, body: &body };
-                let outcome = self.rest.answer(desk, &request);
+                let outcome = self.rest.answer(desk, &request, self.gateway.has_sessions());
                 match outcome.fate {
                     Fate::Answer(response, late) => desk.respond(exchange, response, late),
                     Fate::Cut => desk.reset(exchange),

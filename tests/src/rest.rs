@@ -113,11 +113,11 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
-    /// Answers a request.
-    pub(crate) fn answer(&mut self, desk: &mut Desk, request: &Request<'_>) -> Outcome {
+    /// Answers a request. Events are made only where some gateway session hears them.
+    pub(crate) fn answer(&mut self, desk: &mut Desk, request: &Request<'_>, is_heard: bool) -> Outcome {
         desk.report.requests += 1;
         let mut events = Vec::new();
-        let fate = self.decide(desk, request, &mut events);
+        let fate = self.decide(desk, request, is_heard.then_some(&mut events));
         if let Fate::Answer(response, _) = &fate {
             *desk.report.rest_statuses.entry(response.status).or_default() += 1;
         }
@@ -146,7 +146,7 @@ impl Rest {
         &mut self,
         desk: &mut Desk,
         request: &Request<'_>,
-        events: &mut Vec<(&'static str, Value)>,
+        events: Option<&mut Vec<(&'static str, Value)>>,
     ) -> Fate {
         let full = target::path(request.target);
         if full.starts_with("/attachments/") {
@@ -209,10 +209,10 @@ impl Rest {
         }
         if let Some(Reply(mut response)) = instead(desk, request, fault.as_ref()) {
             if fault.as_ref().is_some_and(RestFault::is_discords) && response.status != 401 {
-                if let Err(limited) = self.limits.admit(desk, &access) {
-                    response = limited;
+                match self.limits.admit(desk, &access) {
+                    Ok(()) => self.limits.label(desk, &access, &mut response),
+                    Err(limited) => response = limited,
                 }
-                self.limits.label(desk, &access, &mut response);
             }
             self.limits.note(desk, owner, &response);
             return response.into();
@@ -224,8 +224,7 @@ impl Rest {
             self.limits.note(desk, owner, &response);
             return finish(desk, request, response, fault);
         }
-        if let Err(mut response) = self.limits.admit(desk, &access) {
-            self.limits.label(desk, &access, &mut response);
+        if let Err(response) = self.limits.admit(desk, &access) {
             self.limits.note(desk, owner, &response);
             return finish(desk, request, response, fault);
         }
@@ -264,7 +263,7 @@ impl Rest {
         found: Found,
         query: Option<Query>,
         body: Result<Body, (Reply, Option<String>)>,
-        events: &mut Vec<(&'static str, Value)>,
+        events: Option<&mut Vec<(&'static str, Value)>>,
     ) -> Reply {
         let name = found.route.name;
         let Some(query) = query else {
@@ -305,13 +304,16 @@ impl Rest {
             query,
             body,
             reason,
+            is_heard: events.is_some(),
             events: Vec::new(),
         };
         let answer = (found.route.handler)(&mut call);
         if let Some(reason) = call.reason.take() {
             call.desk.reason(name, reason);
         }
-        events.append(&mut call.events);
+        if let Some(events) = events {
+            events.append(&mut call.events);
+        }
         answer.unwrap_or_else(|refusal| refusal)
     }
 

@@ -379,3 +379,30 @@ fn answers_that_nobody_asked_for_are_dropped() {
     }
     let _ = loopback.stop();
 }
+
+/// Hangs up on whoever asks for anything.
+struct Rude(Vec<ServerOutput>);
+
+impl Server for Rude {
+    fn handle_input(&mut self, _: Timestamp, input: ServerInput) {
+        if let ServerInput::Request { exchange, .. } = input {
+            self.0.push(ServerOutput::Reset(exchange));
+        }
+    }
+
+    fn poll_output(&mut self) -> ServerOutput {
+        self.0.pop().unwrap_or(ServerOutput::Wait(None))
+    }
+}
+
+#[test]
+fn a_request_may_be_hung_up_on() {
+    let loopback = Loopback::start(|_| Rude(Vec::new())).unwrap();
+    let mut stream = dial(&loopback, main_address(&loopback), "127.0.0.1").unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    // Without a word, not even one of TLS.
+    let mut heard = Vec::new();
+    assert!(stream.read_to_end(&mut heard).is_err() || heard.is_empty());
+    assert!(heard.is_empty(), "{heard:?}");
+    let _ = loopback.stop();
+}

@@ -48,6 +48,11 @@ impl Gateway {
         self.dispatch(desk, audience, Event { name, d: &d.to_string() });
     }
 
+    /// Whether there is anybody to tell anything.
+    pub(crate) fn has_sessions(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
     /// Sends a dispatch to one session.
     pub(super) fn dispatch_to(&mut self, desk: &mut Desk, key: SessionKey, event: Event<'_>) {
         if let Some(session) = self.sessions.get_mut(&key) {

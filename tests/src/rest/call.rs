@@ -28,6 +28,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Body,
     /// `X-Audit-Log-Reason`, decoded.
     pub(super) reason: Option<String>,
+    /// Whether there is any gateway session.
+    pub(super) is_heard: bool,
     /// What the gateway is to tell.
     pub(super) events: Vec<(&'static str, Value)>,
 }
@@ -55,8 +57,11 @@ impl Call<'_> {
         self.store.mint(millis)
     }
 
+    /// Lets the gateway tell of something, if there is anybody who hears it.
     pub(super) fn tell(&mut self, event: &'static str, data: Value) {
-        self.events.push((event, data));
+        if self.is_heard {
+            self.events.push((event, data));
+        }
     }
 
     /// A parameter of the path as it stands there.

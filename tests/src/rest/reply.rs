@@ -52,6 +52,17 @@ pub(super) fn done() -> Answer {
     Ok(Reply::nothing())
 }
 
+/// A copy of an object without some of its fields.
+pub(super) fn without(value: &Value, names: &[&str]) -> Value {
+    match value.as_object() {
+        None => value.clone(),
+        Some(fields) => {
+            let kept = fields.iter().filter(|(key, _)| !names.contains(&key.as_str()));
+            Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+    }
+}
+
 /// The refusals that several resources share.
 macro_rules! refusals {
     ($($name:ident: $status:literal, $code:literal, $message:literal;)+) => {$(

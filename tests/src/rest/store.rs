@@ -22,7 +22,7 @@ use files::Files;
 use log::Log;
 
 /// Nonces that are remembered.
-const MAX_NONCES: usize = 10_000;
+const MAX_NONCES: usize = 100_000;
 /// Interactions that are remembered; the oldest are forgotten.
 const MAX_INTERACTIONS: usize = 10_000;
 /// Bits of ids that other makers of ids here leave clear.
@@ -45,15 +45,8 @@ pub(super) struct Interaction {
     pub(super) is_deferred: bool,
 }
 
-/// A repeatable message.
-#[derive(Debug)]
-struct Nonce {
-    at: Timestamp,
-    channel: u64,
-    author: u64,
-    text: String,
-    message: u64,
-}
+/// Whose nonce it is, and in which channel.
+type Nonce = (u64, u64, String);
 
 /// Everything there is. Bounded by the configuration and by what the tests make.
 #[derive(Default)]
@@ -77,7 +70,10 @@ pub(crate) struct Store {
     /// Direct messages, by both sides.
     dms: BTreeMap<(u64, u64), u64>,
     pub(super) files: Files,
-    nonces: VecDeque<Nonce>,
+    /// The messages that have enforced nonces.
+    nonces: BTreeMap<Nonce, u64>,
+    /// Those nonces in the order in which they came.
+    recent: VecDeque<(Timestamp, Nonce)>,
     last: u64,
 }
 
@@ -229,18 +225,20 @@ impl Store {
         (channel, author): (u64, u64),
         text: &str,
     ) -> Option<u64> {
-        while self.nonces.front().is_some_and(|nonce| now.since(nonce.at) > config.rest.nonce_window) {
-            self.nonces.pop_front();
+        let is_over = |at: Timestamp| now.since(at) > config.rest.nonce_window;
+        while self.recent.len() > MAX_NONCES || self.recent.front().is_some_and(|(at, _)| is_over(*at)) {
+            if let Some((_, nonce)) = self.recent.pop_front() {
+                self.nonces.remove(&nonce);
+            }
         }
-        let mine = |nonce: &&Nonce| nonce.channel == channel && nonce.author == author && nonce.text == text;
-        self.nonces.iter().rev().find(mine).map(|nonce| nonce.message)
+        self.nonces.get(&(channel, author, text.to_owned())).copied()
     }
 
     pub(super) fn remember(&mut self, at: Timestamp, channel: u64, author: u64, text: String, message: u64) {
-        if self.nonces.len() == MAX_NONCES {
-            self.nonces.pop_front();
+        let nonce = (channel, author, text);
+        if self.nonces.insert(nonce.clone(), message).is_none() {
+            self.recent.push_back((at, nonce));
         }
-        self.nonces.push_back(Nonce { at, channel, author, text, message });
     }
 
     /// Takes note of an interaction that a gateway tells of.

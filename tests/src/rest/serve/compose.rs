@@ -6,10 +6,9 @@ use sanscord::id::GuildId;
 use serde_json::{Map, Value, json};
 
 use super::cdn;
-use super::guild::without;
 use crate::rest::call::Call;
 use crate::rest::form::{self, Complaints, Form, complaint};
-use crate::rest::reply::{self, Reply};
+use crate::rest::reply::{self, Reply, without};
 use crate::rest::store::Store;
 use crate::rest::store::files::Kept;
 use crate::violation::Rule;
@@ -24,7 +23,7 @@ pub(super) const LOADING: i64 = 1 << 7;
 const MAX_EMBEDS: usize = 6_000;
 
 /// The fields of a message that is posted.
-pub(super) const FIELDS: [&str; 15] = [
+pub(super) const FIELDS: [&str; 13] = [
     "content",
     "embeds",
     "nonce",
@@ -38,12 +37,10 @@ pub(super) const FIELDS: [&str; 15] = [
     "poll",
     "tts",
     "shared_client_theme",
-    "payload_json",
-    "stickers",
 ];
 /// The fields of a message that is changed.
-pub(super) const EDIT_FIELDS: [&str; 6] =
-    ["content", "embeds", "flags", "allowed_mentions", "components", "attachments"];
+pub(super) const EDIT_FIELDS: [&str; 7] =
+    ["content", "embeds", "flags", "allowed_mentions", "components", "attachments", "sticker_ids"];
 
 /// Who writes a message, and how it differs from others.
 pub(super) struct Sender {
@@ -319,6 +316,9 @@ pub(super) fn delete(call: &mut Call<'_>, channel: u64, id: u64) -> Result<(), R
 
 /// Tells the gateway of a message: in guilds with the author's member.
 fn announce(call: &mut Call<'_>, event: &'static str, guild: Option<GuildId>, message: &Value) {
+    if !call.is_heard {
+        return;
+    }
     let mut told = message.clone();
     if let Some(guild) = guild {
         told["guild_id"] = json!(guild);

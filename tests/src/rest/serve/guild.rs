@@ -1,7 +1,7 @@
 //! Guilds and their channels.
 
 use sanscord::id::GuildId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::config::Config;
 use crate::rest::call::Call;
@@ -14,6 +14,30 @@ pub(super) const ROUTES: [Route; 4] = [
     Route::token("PATCH /guilds/{guild_id}", edit),
     Route::token("GET /guilds/{guild_id}/channels", channels),
     Route::token("POST /guilds/{guild_id}/channels", create_channel),
+];
+
+/// The fields of a guild that may be set.
+const GUILD_FIELDS: [&str; 20] = [
+    "afk_channel_id",
+    "afk_timeout",
+    "banner",
+    "default_message_notifications",
+    "description",
+    "discovery_splash",
+    "explicit_content_filter",
+    "features",
+    "icon",
+    "name",
+    "preferred_locale",
+    "premium_progress_bar_enabled",
+    "public_updates_channel_id",
+    "region",
+    "rules_channel_id",
+    "safety_alerts_channel_id",
+    "splash",
+    "system_channel_flags",
+    "system_channel_id",
+    "verification_level",
 ];
 
 /// Members with the bots and the speakers.
@@ -36,7 +60,7 @@ fn get(call: &mut Call<'_>) -> Answer {
 
 fn edit(call: &mut Call<'_>) -> Answer {
     let id = call.guild()?;
-    let fields = call.read(&["name", "description"], |form, complaints| {
+    let fields = call.read(&GUILD_FIELDS, |form, complaints| {
         form.text(complaints, "name", (2, 100));
         form.text(complaints, "description", (0, 120));
         form.fields.clone()
@@ -61,7 +85,7 @@ fn channels(call: &mut Call<'_>) -> Answer {
 }
 
 /// The fields of a channel of a guild that may be set.
-pub(super) const CHANNEL_FIELDS: [&str; 17] = [
+pub(super) const CHANNEL_FIELDS: [&str; 21] = [
     "name",
     "type",
     "topic",
@@ -79,6 +103,10 @@ pub(super) const CHANNEL_FIELDS: [&str; 17] = [
     "rtc_region",
     "flags",
     "video_quality_mode",
+    "default_thread_rate_limit_per_user",
+    "default_forum_layout",
+    "default_tag_setting",
+    "icon",
 ];
 
 pub(super) fn judge_channel(form: &Form<'_>, complaints: &mut Complaints) {
@@ -114,13 +142,4 @@ fn create_channel(call: &mut Call<'_>) -> Answer {
     call.store.add_channel(&call.desk.config, id, channel.clone());
     call.tell("CHANNEL_CREATE", channel.clone());
     Ok(Reply::json(201, &channel))
-}
-
-/// A copy of an object without some of its fields.
-pub(super) fn without(value: &Value, names: &[&str]) -> Value {
-    let mut value = value.clone();
-    if let Some(fields) = value.as_object_mut() {
-        fields.retain(|key, _| !names.contains(&key.as_str()));
-    }
-    value
 }

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::guild::without;
 use crate::rest::call::Call;
 use crate::rest::form::{complaint, snowflake};
-use crate::rest::reply::{self, Answer, Reply, ok};
+use crate::rest::reply::{self, Answer, Reply, ok, without};
 use crate::rest::route::Route;
 
 pub(super) const ROUTES: [Route; 2] = [
@@ -13,7 +12,7 @@ pub(super) const ROUTES: [Route; 2] = [
     Route::token("GET /channels/{channel_id}/messages/search", channel),
 ];
 
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 24] = [
     "limit",
     "offset",
     "min_id",
@@ -38,7 +37,6 @@ const KNOWN: [&str; 25] = [
     "sort_by",
     "sort_order",
     "include_nsfw",
-    "contents",
 ];
 
 /// What is looked for.

@@ -4,11 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use super::compose::{self, Sender};
-use super::guild::without;
 use super::{interaction, thread};
 use crate::rest::call::Call;
 use crate::rest::form::{Complaints, Form, complaint, snowflake};
-use crate::rest::reply::{self, Answer, Reply, done, ok};
+use crate::rest::reply::{self, Answer, Reply, done, ok, without};
 use crate::rest::route::Route;
 use crate::rest::store::Store;
 
@@ -167,7 +166,10 @@ fn execute(call: &mut Call<'_>) -> Answer {
     call.expect_query(&["wait", "thread_id", "with_components"]);
     let wait = call.query.flag("wait")?.unwrap_or(false);
     let place = place(call)?;
+    // An application's webhook takes no nonce and no reply, nor does any other.
+    let not = ["nonce", "enforce_nonce", "message_reference", "sticker_ids", "shared_client_theme"];
     let mut known = compose::FIELDS.to_vec();
+    known.retain(|field| !not.contains(field));
     known.extend(["username", "avatar_url", "thread_name", "applied_tags"]);
     let fields = call.read(&known, |form, complaints| {
         compose::judge(form, complaints);
@@ -244,7 +246,9 @@ fn get_message(call: &mut Call<'_>) -> Answer {
 fn edit_message(call: &mut Call<'_>) -> Answer {
     call.expect_query(&["thread_id", "with_components"]);
     let (channel, id, _, place) = own_message(call)?;
-    let fields = call.read(&compose::EDIT_FIELDS, |form, complaints| {
+    let mut known = compose::EDIT_FIELDS.to_vec();
+    known.push("poll");
+    let fields = call.read(&known, |form, complaints| {
         compose::judge(form, complaints);
         form.fields.clone()
     })?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::gateway::{guild, members};
 use crate::rest::moment;
+use crate::rest::reply::without;
 use crate::rest::settings::History;
 
 /// The kinds of authors of made up messages: so many members take turns.
@@ -126,12 +127,12 @@ impl Log {
         if let Some(index) = self.index_of(id) {
             self.taken.insert(index);
         }
-        let mut value = value.clone();
-        if let Some(fields) = value.as_object_mut() {
-            fields.remove("reactions");
-        }
+        let json = match value.get("reactions") {
+            Some(_) => without(value, &["reactions"]).to_string(),
+            None => value.to_string(),
+        };
         let reactions = self.own.remove(&id).map(|old| old.reactions).unwrap_or_default();
-        self.own.insert(id, Message { json: value.to_string().into(), reactions, is_hidden });
+        self.own.insert(id, Message { json: json.into(), reactions, is_hidden });
         while self.own.len() > config.rest.messages_kept.max(1) {
             self.own.pop_first();
         }
