@@ -22,7 +22,7 @@ use self::call::Call;
 use self::limits::{Access, Limits};
 use self::query::Query;
 use self::reply::Reply;
-use self::route::Found;
+use self::serve::Found;
 use self::store::Store;
 use crate::config::Config;
 use crate::desk::Desk;
@@ -49,8 +49,6 @@ mod store;
 const MAX_DEAD: usize = 10_000;
 /// The longest audit log reason, in characters (Discord docs: Audit Logs).
 const MAX_REASON: usize = 512;
-/// Messages of this age have a deletion bucket of their own, and cannot be deleted in bulk: 14 days, in milliseconds.
-const OLD: u64 = 14 * 24 * 3_600_000;
 const DELETE_MESSAGE: &str = "DELETE /channels/{channel_id}/messages/{message_id}";
 const DELETE_OLD_MESSAGE: &str = "DELETE /channels/{channel_id}/messages/{message_id} old";
 
@@ -162,13 +160,13 @@ impl Rest {
             self.limits.note(desk, owner, &response);
             return response.into();
         }
-        let Some(path) = full.strip_prefix(base(&desk.config.addresses.api_base)) else {
+        let Some(path) = full.strip_prefix(target::base(&desk.config.addresses.api_base)) else {
             return reply::not_found().0.into();
         };
         if let Some(response) = self.limits.refuse_banned(desk, owner) {
             return response.into();
         }
-        let found = match route::find(request.method, path) {
+        let found = match serve::find(request.method, path) {
             Ok(found) => found,
             Err(Reply(response)) => {
                 let fault = take_fault(desk, "", true);
@@ -250,7 +248,7 @@ impl Rest {
         let id = found.params.iter().find(|(name, _)| *name == "message_id");
         let id = id.and_then(|(_, id)| form::parse_id(id)).unwrap_or(u64::MAX);
         let now = moment::unix_millis(&desk.config, desk.now);
-        let is_old = moment::millis_of(id).saturating_add(OLD) < now;
+        let is_old = moment::millis_of(id).saturating_add(moment::OLD) < now;
         if is_old { DELETE_OLD_MESSAGE } else { DELETE_MESSAGE }
     }
 
@@ -355,7 +353,7 @@ fn instead(desk: &Desk, request: &Request<'_>, fault: Option<&RestFault>) -> Opt
             Reply(Response { status: *status, headers: headers.collect(), body: body.clone() })
         }
         RestFault::Redirect => {
-            let url = format!("{}{}", origin(&desk.config.addresses.api_base), request.target);
+            let url = format!("{}{}", target::origin(&desk.config.addresses.api_base), request.target);
             Reply::html(302).with("location", url)
         }
         RestFault::Huge(bytes) => {
@@ -422,15 +420,4 @@ fn is_exempt(config: &Config, found: &Found) -> bool {
 fn is_webhook_gone(response: &Response) -> bool {
     let body: Option<Value> = serde_json::from_slice(&response.body).ok();
     body.is_some_and(|body| matches!(body["code"].as_u64(), Some(10_015 | 50_027)))
-}
-
-/// The path of a base URL.
-fn base(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("")
-}
-
-/// Scheme and host of a URL.
-fn origin(url: &str) -> &str {
-    url.strip_suffix(base(url)).unwrap_or(url)
 }

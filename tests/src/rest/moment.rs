@@ -9,6 +9,9 @@ use crate::config::Config;
 /// The first moment of 2015, in milliseconds since 1970 (Discord docs: Reference, Snowflakes).
 const DISCORD_EPOCH: u64 = 1_420_070_400_000;
 
+/// Messages of this age have a deletion bucket of their own, and cannot be deleted in bulk: 14 days, in milliseconds.
+pub(super) const OLD: u64 = 14 * 24 * 3_600_000;
+
 /// Milliseconds since 1970.
 pub(super) fn unix_millis(config: &Config, at: Timestamp) -> u64 {
     config.rest.epoch_millis.saturating_add(at.as_nanos() / 1_000_000)

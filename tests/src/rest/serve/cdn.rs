@@ -7,9 +7,9 @@ use crate::desk::Desk;
 use crate::rest::form::parse_id;
 use crate::rest::limits::hash;
 use crate::rest::moment;
+use crate::rest::percent;
 use crate::rest::reply::Reply;
 use crate::rest::store::Store;
-use crate::rest::{origin, percent};
 use crate::target;
 
 /// How long a signed URL works: 24 hours, in milliseconds.
@@ -24,7 +24,7 @@ pub(in crate::rest) fn url(config: &Config, now: u64, channel: u64, id: u64, nam
 
 /// In memory the CDN has the host that Discord's has; on sockets it is ours.
 fn host(config: &Config) -> &str {
-    match origin(&config.addresses.api_base) {
+    match target::origin(&config.addresses.api_base) {
         "https://discord.com" => "https://cdn.discordapp.com",
         other => other,
     }

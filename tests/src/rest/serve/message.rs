@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::compose::{self, Sender};
-use crate::rest::OLD;
 use crate::rest::call::Call;
 use crate::rest::form::complaint;
 use crate::rest::moment;
@@ -150,7 +149,7 @@ fn bulk_delete(call: &mut Call<'_>) -> Answer {
         return Err(reply::not_so_many());
     }
     // One old or repeated id is enough to refuse all; ids of nothing are not, but count.
-    if ids.iter().any(|id| moment::millis_of(*id).saturating_add(OLD) < now) {
+    if ids.iter().any(|id| moment::millis_of(*id).saturating_add(moment::OLD) < now) {
         return Err(reply::too_old());
     }
     if ids.iter().collect::<BTreeSet<_>>().len() < ids.len() {

@@ -35,8 +35,7 @@ fn emoji(call: &Call<'_>) -> Result<String, Reply> {
     let is_custom = emoji.split_once(':').is_some_and(|(name, id)| {
         !name.is_empty() && id.len() > 14 && crate::rest::form::parse_id(id).is_some()
     });
-    let is_character = emoji.chars().any(|char| !char.is_ascii()) && emoji.chars().count() <= 16;
-    // Digits, # and * with a keycap are characters, too.
+    let is_character = !emoji.is_ascii() && emoji.chars().count() <= 16;
     (is_custom || is_character).then(|| emoji.to_owned()).ok_or_else(reply::unknown_emoji)
 }
 

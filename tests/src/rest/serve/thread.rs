@@ -161,8 +161,11 @@ fn active(call: &mut Call<'_>) -> Answer {
     ok(&json!({"threads": threads, "members": members}))
 }
 
+/// An archived thread: its id, when it was archived, its object, and the user's membership.
+type Archived = (u64, u64, Value, Option<Value>);
+
 /// The archived threads of the channel of the path, of these kinds.
-fn archived(call: &mut Call<'_>, kinds: &[u64]) -> Result<Vec<(u64, u64, Value, Option<Value>)>, Reply> {
+fn archived(call: &mut Call<'_>, kinds: &[u64]) -> Result<Vec<Archived>, Reply> {
     let channel = call.channel()?;
     let user = call.user.0;
     let known = call.store.channel(&call.desk.config, channel).ok_or_else(reply::unknown_channel)?;
@@ -198,7 +201,7 @@ fn by_time(call: &mut Call<'_>, kinds: &[u64]) -> Answer {
     page(found, limit)
 }
 
-fn page(found: Vec<(u64, u64, Value, Option<Value>)>, limit: usize) -> Answer {
+fn page(found: Vec<Archived>, limit: usize) -> Answer {
     let has_more = found.len() > limit;
     let (mut threads, mut members) = (Vec::new(), Vec::new());
     for (_, _, thread, member) in found.into_iter().take(limit) {
