@@ -90,6 +90,7 @@ pub use page::{
     AuditLog, AuditLogChange, AuditLogEntry, FollowedChannel, Invite, Pin, PinPage, ScheduledEvent,
     SearchPage, ThreadList,
 };
+pub(crate) use plain::visible;
 pub use raw::Json;
 pub use rest::Rest;
 pub use text::{DateTime, Discriminator, ImageHash, Locale, Secret, Status};

@@ -21,7 +21,7 @@ impl fmt::Display for Plain<'_> {
 }
 
 /// A character that a terminal takes for no command.
-pub(super) fn visible(c: char) -> char {
+pub(crate) fn visible(c: char) -> char {
     match c {
         '\t' | '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
         c if c.is_control() || is_invisible(c) => '\u{fffd}',

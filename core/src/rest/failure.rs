@@ -45,6 +45,8 @@ pub enum Cause {
     },
     /// It was not sent, to protect the bot: too many requests were refused.
     Held(String),
+    /// What came was readable, but a [task](crate::rest::task) cannot go on with it: for this reason.
+    Stuck(&'static str),
     /// The user took it back.
     Cancelled,
     /// The client has ended.
@@ -86,7 +88,7 @@ impl Error {
             Cause::Unanswered(unanswered) => matches!(unanswered.fault, Fault::Lost | Fault::Late),
             Cause::Discord(error) => error.status >= 500,
             Cause::Deadline { .. } | Cause::Answer { .. } | Cause::Cancelled | Cause::Ended => true,
-            Cause::Invalid(_) | Cause::Held(_) => false,
+            Cause::Invalid(_) | Cause::Held(_) | Cause::Stuck(_) => false,
         }
     }
 }
@@ -113,6 +115,7 @@ impl fmt::Display for Cause {
                 write!(f, "done, but the answer cannot be read: {error}; it begins {beginning:?}")
             }
             Self::Held(why) => write!(f, "not sent: {why}"),
+            Self::Stuck(why) => write!(f, "done, but it leads no further: {why}"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Ended => f.write_str("the client has ended"),
         }

@@ -27,12 +27,14 @@
 //! | `value` | values that requests take |
 //! | `session` | the machine that makes calls: in turn, again where that is safe, in time |
 //! | `task` | what takes several requests |
+//! | `download` | attachments, into memory or a file |
 //! | `gateway` | `GET /gateway/bot` |
 
 pub mod api;
 pub mod call;
 mod check;
 pub mod compose;
+pub mod download;
 pub mod draft;
 pub mod endpoint;
 pub mod error;

@@ -1,4 +1,38 @@
 //! What takes several requests.
+//!
+//! | task | how it is made | what it brings |
+//! |---|---|---|
+//! | [`Pages`] ([`History`], [`Members`], [`Guilds`], ...) | `channel.messages().all()` | a list's entries, page by page |
+//! | [`Search`] | `guild.search().content("x").all()` | all messages that a search finds |
+//! | [`BulkDelete`] | `BulkDelete::new(channel, ids, now)` | the ids of deleted messages |
+//! | [`SearchAndDelete`] | `guild.search().content("x").all().delete(now)` | the messages that it deletes, or would |
+//! | [`GuildTree`] | `GuildTree::new(guild)` | a guild's channels, threads and members, as one text |
+//! | [`Find`] | `Find::guild("name")`, `channel`, `member` | the first of that name |
+//!
+//! Each is a value that can be serialized at any time and goes on where it was when it is loaded, in another process
+//! too: what was handed out does not come again, and what was not yet, comes. A request that was under way is made
+//! again.
+
+mod delete;
+mod find;
+mod lists;
+mod pages;
+mod purge;
+mod query;
+mod search;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use delete::BulkDelete;
+pub use find::{Find, Named};
+pub use lists::{Guilds, History, Members, Voters};
+pub use pages::{Order, Paged, Pages};
+pub use purge::SearchAndDelete;
+pub use search::Search;
+pub use tree::{GuildTree, Tree};
+
+use serde::{Deserialize, Serialize};
 
 use crate::machine::Response;
 use crate::rest::call::{Call, Endpoint};
@@ -41,12 +75,16 @@ pub enum Step<T> {
 }
 
 /// How far a task has come.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Progress {
     /// Requests that were answered.
     pub requests: u64,
     /// Items that were brought, or things that were done.
     pub done: u64,
+    /// Items that came but were left out: doubles, those out of place, those that were not asked for.
+    pub skipped: u64,
+    /// Things that could not be done.
+    pub failed: u64,
     /// How many there are in all, if that is known; it may change.
     pub total: Option<u64>,
 }

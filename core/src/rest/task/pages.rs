@@ -1,0 +1,301 @@
+//! Lists that come by pages.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt::{self, Display};
+use core::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Response;
+use crate::rest::call::{Answer, Call, Endpoint, Raw};
+use crate::rest::draft::Draft;
+use crate::rest::failure::{Cause, Error};
+use crate::rest::task::query::Query;
+use crate::rest::task::{Progress, Step, Task, read};
+
+/// An endpoint that brings a list by pages.
+pub trait Paged: Endpoint {
+    /// An entry of the list.
+    type Item;
+
+    /// What a page is read as.
+    type Page: Answer;
+
+    /// What entries are in order of, and what says where a page begins.
+    type Key: Clone + Ord + Display + FromStr + Serialize + DeserializeOwned;
+
+    /// How its pages follow each other.
+    const ORDER: Order;
+
+    /// The fewest and the most entries that may be asked for at once.
+    const SIZE: (u32, u32);
+
+    /// Parameters without which it would not come by pages.
+    const FIXED: &'static [(&'static str, &'static str)] = &[];
+
+    /// The entries of a page, and whether there are more, if that is said.
+    fn entries(page: Self::Page) -> (Vec<Self::Item>, Option<bool>);
+
+    /// The key of an entry.
+    fn key(item: &Self::Item) -> Option<Self::Key>;
+}
+
+/// How pages follow each other.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Order {
+    /// By `after`, to greater keys.
+    Up,
+    /// By `before`, to smaller keys.
+    Down,
+    /// By `after` if that was given, otherwise by `before`.
+    Either,
+    /// There is one page only, in an order of its own.
+    Once,
+}
+
+/// A list to its end, entry by entry: `channel.messages().all()`.
+///
+/// What was set on the call holds for each page: `after` or `before` says where to begin and thus which way to go,
+/// `limit` how many entries a page has (the most that may be, if not set).
+///
+/// It is done at a page that is not full. Entries come in order and once each; those that are out of place, or were
+/// there before, are counted in [`Progress::skipped`]. A page of nothing but such ends it with [`Cause::Stuck`].
+/// After a failure it is done.
+///
+/// It holds one page at most. Saved (serialized) at any time and loaded, it goes on behind the entry that it handed
+/// out last, also if it had failed.
+#[derive(Deserialize, Serialize)]
+#[serde(bound = "")]
+pub struct Pages<E: Paged> {
+    query: Query,
+    order: Order,
+    /// The entry that was handed out last, or where to begin.
+    cursor: Option<E::Key>,
+    until: Option<E::Key>,
+    at_most: Option<u64>,
+    ended: bool,
+    progress: Progress,
+    #[serde(skip)]
+    page: VecDeque<E::Item>,
+    /// Whether no page follows.
+    #[serde(skip)]
+    last: bool,
+    #[serde(skip)]
+    failed: Option<Error>,
+    #[serde(skip)]
+    over: bool,
+}
+
+impl<E: Paged> Call<E> {
+    /// The whole list, page by page.
+    #[must_use]
+    pub fn all(self) -> Pages<E> {
+        let mut query = Query::new(&self.draft);
+        if query.get("around").is_some() {
+            query.refuse("around", "does not say where to go on: give after or before");
+        }
+        for (name, value) in E::FIXED {
+            query.set(name, value);
+        }
+        let order = match E::ORDER {
+            Order::Either if query.get("after").is_some() => Order::Up,
+            Order::Either => Order::Down,
+            order => order,
+        };
+        let cursor = query.get(parameter(order)).and_then(|key| key.parse().ok());
+        // Of lists that go one way only, the other parameter is where they end.
+        let end = match order {
+            Order::Up => query.take("before"),
+            _ => None,
+        };
+        Pages {
+            query,
+            order,
+            cursor,
+            until: end.and_then(|key| key.parse().ok()),
+            at_most: None,
+            ended: false,
+            progress: Progress::default(),
+            page: VecDeque::new(),
+            last: false,
+            failed: None,
+            over: false,
+        }
+    }
+}
+
+/// The parameter that says where a page begins.
+const fn parameter(order: Order) -> &'static str {
+    match order {
+        Order::Up => "after",
+        Order::Down | Order::Either | Order::Once => "before",
+    }
+}
+
+impl<E: Paged> Pages<E> {
+    /// Ends before this entry, or where it would have been.
+    #[must_use]
+    pub fn until(mut self, key: impl Into<E::Key>) -> Self {
+        self.until = Some(key.into());
+        self
+    }
+
+    /// Ends after so many entries.
+    #[must_use]
+    pub fn at_most(mut self, count: u64) -> Self {
+        self.at_most = Some(count);
+        self
+    }
+
+    /// Begins behind this entry, in the direction that was chosen.
+    #[must_use]
+    pub fn from(mut self, key: impl Into<E::Key>) -> Self {
+        self.cursor = Some(key.into());
+        self
+    }
+
+    /// From the smallest key, which is the oldest entry, to the greatest, where both ways can be gone.
+    #[must_use]
+    pub fn oldest_first(mut self) -> Self {
+        if E::ORDER == Order::Either && self.order == Order::Down {
+            // Without `after`, Discord begins at the newest.
+            self.cursor = "0".parse().ok();
+            self.order = Order::Up;
+        }
+        self
+    }
+
+    /// How many entries are still wanted.
+    fn left(&self) -> u64 {
+        self.at_most.map_or(u64::MAX, |most| most.saturating_sub(self.progress.done))
+    }
+
+    fn size(&self) -> u32 {
+        let (least, most) = E::SIZE;
+        let wanted = self.query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(most);
+        // As many as fit are at least what is left.
+        wanted.min(u32::try_from(self.left()).unwrap_or(u32::MAX)).max(least)
+    }
+
+    fn draft(&self) -> Draft {
+        let mut query = self.query.clone();
+        if self.order != Order::Once {
+            query.set("limit", self.size());
+            if let Some(cursor) = &self.cursor {
+                query.set(parameter(self.order), cursor);
+            }
+        }
+        query.draft()
+    }
+
+    /// Whether one key comes behind another.
+    fn is_behind(&self, key: &E::Key, other: &E::Key) -> bool {
+        if self.order == Order::Up { key > other } else { key < other }
+    }
+
+    fn take(&mut self, page: E::Page) {
+        let (entries, more) = E::entries(page);
+        let count = entries.len();
+        if self.order == Order::Once {
+            // What was handed out before it was saved came first.
+            let known = usize::try_from(self.progress.done).unwrap_or(usize::MAX);
+            self.page = entries.into_iter().skip(known).collect();
+            self.last = true;
+            return;
+        }
+        let mut keyed: Vec<(E::Key, E::Item)> =
+            entries.into_iter().filter_map(|item| Some((E::key(&item)?, item))).collect();
+        keyed.sort_by(|(a, _), (b, _)| if self.order == Order::Up { a.cmp(b) } else { b.cmp(a) });
+        keyed.dedup_by(|(a, _), (b, _)| a == b);
+        if let Some(cursor) = &self.cursor {
+            keyed.retain(|(key, _)| self.is_behind(key, cursor));
+        }
+        let fresh = keyed.len();
+        self.progress.skipped += (count - fresh) as u64;
+        if fresh == 0 && count > 0 {
+            self.failed = Some(Error::new(self.draft(), Cause::Stuck(REPEATS)));
+            return;
+        }
+        if let Some(until) = &self.until {
+            keyed.retain(|(key, _)| self.is_behind(until, key));
+        }
+        let full = more.unwrap_or(count as u64 >= u64::from(self.size()));
+        self.last = count == 0 || !full || keyed.len() < fresh;
+        self.page = keyed.into_iter().map(|(_, item)| item).collect();
+    }
+}
+
+impl<E: Paged> Task for Pages<E> {
+    type Item = E::Item;
+
+    fn next(&mut self) -> Step<E::Item> {
+        if let Some(error) = self.failed.take() {
+            self.over = true;
+            return Step::Failed(error);
+        }
+        if self.over || self.ended {
+            return Step::Done;
+        }
+        if self.left() > 0 {
+            if let Some(item) = self.page.pop_front() {
+                if self.order != Order::Once {
+                    self.cursor = E::key(&item).or(self.cursor.take());
+                }
+                self.progress.done += 1;
+                return Step::Item(item);
+            }
+            if !self.last {
+                return Step::Call(self.draft());
+            }
+        }
+        self.ended = true;
+        self.page.clear();
+        Step::Done
+    }
+
+    fn answer(&mut self, answer: Result<Response, Error>) {
+        if self.ended || self.over || !self.page.is_empty() {
+            return;
+        }
+        self.progress.requests += 1;
+        match read::<Raw<E::Page>>(&self.draft(), answer) {
+            Ok(page) => self.take(page),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress { total: self.at_most, ..self.progress }
+    }
+}
+
+const REPEATS: &str = "the page has nothing that was not there before";
+
+impl<E: Paged> Clone for Pages<E>
+where
+    E::Item: Clone,
+{
+    fn clone(&self) -> Self {
+        Self {
+            query: self.query.clone(),
+            order: self.order,
+            cursor: self.cursor.clone(),
+            until: self.until.clone(),
+            at_most: self.at_most,
+            ended: self.ended,
+            progress: self.progress,
+            page: self.page.clone(),
+            last: self.last,
+            failed: self.failed.clone(),
+            over: self.over,
+        }
+    }
+}
+
+impl<E: Paged> fmt::Debug for Pages<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pages({:?}, {:?})", self.query, self.progress)
+    }
+}

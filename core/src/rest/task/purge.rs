@@ -1,0 +1,193 @@
+//! Messages that are searched for and deleted.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelId, MessageId};
+use crate::machine::Response;
+use crate::object::Message;
+use crate::rest::failure::Error;
+use crate::rest::task::delete::BulkDelete;
+use crate::rest::task::search::Search;
+use crate::rest::task::{Progress, Step, Task};
+use crate::time::Duration;
+
+/// Searches for messages and deletes them, and brings those that are gone: [`Search::delete`].
+///
+/// A [dry run](Self::dry_run) deletes nothing and brings what would go. A search that asks for nothing in particular
+/// (no content, author, mention, ...) is refused: naming a channel is not enough.
+///
+/// Hits are deleted by the hundred, each channel's for themselves: see [`BulkDelete`] for which go in bulks and what
+/// happens to those that Discord refuses. As the user, where the search is.
+///
+/// It holds a page and at most 100 messages besides. Saved (serialized) at any time and loaded, it goes on.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SearchAndDelete {
+    search: Search,
+    dry_run: bool,
+    now: u64,
+    delay: Duration,
+    one_by_one: bool,
+    /// Found, and not yet handed out.
+    found: BTreeMap<MessageId, Message>,
+    deletes: VecDeque<BulkDelete>,
+    progress: Progress,
+    /// Whether the deletes do what was asked for last.
+    #[serde(skip)]
+    deleting: bool,
+    #[serde(skip)]
+    over: bool,
+}
+
+impl Search {
+    /// Deletes what it finds. `now` is in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn delete(self, now: u64) -> SearchAndDelete {
+        let mut search = self.by_id();
+        let about = |name: &str| ![LIMITS, SORT, WHERE].iter().any(|names| names.contains(&name));
+        if !search.query().names().any(about) {
+            search.query_mut().refuse("content", "would delete everything: name a content, an author, ...");
+        }
+        SearchAndDelete {
+            search,
+            dry_run: false,
+            now,
+            delay: Duration::ZERO,
+            one_by_one: false,
+            found: BTreeMap::new(),
+            deletes: VecDeque::new(),
+            progress: Progress::default(),
+            deleting: false,
+            over: false,
+        }
+    }
+}
+
+impl SearchAndDelete {
+    /// Deletes nothing, and brings what would go.
+    #[must_use]
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// Waits so long between requests that delete, beside what Discord's limits ask for.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// No bulks: as direct messages need it.
+    #[must_use]
+    pub fn one_by_one(mut self) -> Self {
+        self.one_by_one = true;
+        self
+    }
+
+    /// Deletes what was found, each channel's for themselves.
+    fn begin(&mut self) {
+        let mut channels: BTreeMap<ChannelId, Vec<MessageId>> = BTreeMap::new();
+        for message in self.found.values() {
+            channels.entry(message.channel_id).or_default().push(message.id);
+        }
+        for (channel, ids) in channels {
+            let mut delete = BulkDelete::new(channel, ids, self.now).delay(self.delay);
+            if self.search.is_as_user() {
+                delete = delete.as_user();
+            } else if self.one_by_one {
+                delete = delete.one_by_one();
+            }
+            self.deletes.push_back(delete);
+        }
+    }
+
+    /// What the deletes want; `None` if nothing.
+    fn delete(&mut self) -> Option<Step<Message>> {
+        while let Some(delete) = self.deletes.front_mut() {
+            return Some(match delete.next() {
+                Step::Call(draft) => {
+                    self.deleting = true;
+                    Step::Call(draft)
+                }
+                Step::Wait(pause) => Step::Wait(pause),
+                Step::Failed(error) => Step::Failed(error),
+                Step::Item(id) => {
+                    let Some(message) = self.found.remove(&id) else { continue };
+                    self.progress.done += 1;
+                    Step::Item(message)
+                }
+                Step::Done if delete.is_complete() => {
+                    for id in delete.failed() {
+                        self.found.remove(id);
+                        self.progress.failed += 1;
+                    }
+                    self.deletes.pop_front();
+                    continue;
+                }
+                Step::Done => {
+                    self.over = true;
+                    Step::Done
+                }
+            });
+        }
+        None
+    }
+}
+
+impl Task for SearchAndDelete {
+    type Item = Message;
+
+    fn next(&mut self) -> Step<Message> {
+        loop {
+            if self.over {
+                return Step::Done;
+            }
+            if let Some(step) = self.delete() {
+                return step;
+            }
+            if self.found.len() >= AT_ONCE {
+                self.begin();
+                continue;
+            }
+            match self.search.next() {
+                Step::Item(message) if self.dry_run => {
+                    self.progress.done += 1;
+                    return Step::Item(message);
+                }
+                Step::Item(message) => {
+                    self.found.insert(message.id, message);
+                }
+                Step::Done if self.found.is_empty() => return Step::Done,
+                Step::Done => self.begin(),
+                step => {
+                    self.deleting = false;
+                    return step;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: Result<Response, Error>) {
+        self.progress.requests += 1;
+        match self.deletes.front_mut() {
+            Some(delete) if self.deleting => delete.answer(answer),
+            _ => self.search.answer(answer),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let Progress { total, skipped, .. } = self.search.progress();
+        Progress { total, skipped, ..self.progress }
+    }
+}
+
+/// How many messages are deleted before the search goes on.
+const AT_ONCE: usize = 100;
+
+/// Parameters of a search that do not say what a message is like.
+const LIMITS: &[&str] = &["limit", "offset", "slop", "min_id", "max_id"];
+const SORT: &[&str] = &["sort_by", "sort_order"];
+const WHERE: &[&str] = &["channel_id", "include_nsfw"];
