@@ -90,7 +90,7 @@ trait Entries<T> {
 }
 
 impl<T> Entries<T> for Vec<T> {
-    fn entries(self) -> (Vec<T>, Option<bool>) {
+    fn entries(self) -> (Self, Option<bool>) {
         (self, None)
     }
 }

@@ -52,7 +52,9 @@ fn members_by_any_of_their_names() {
 
 fn guilds(draft: &Draft) -> Response {
     let after = query::<u64>(draft, "after").unwrap_or(0);
-    let name = |id: u64| if id % 2 == 0 { format!("GUILD {}", id / 2) } else { format!("Guild {}", id / 2) };
+    let name = |id: u64| {
+        if id.is_multiple_of(2) { format!("GUILD {}", id / 2) } else { format!("Guild {}", id / 2) }
+    };
     let guild = |id: u64| json!({ "id": id.to_string(), "name": name(id) });
     ok(&(1..=500).filter(|id| *id > after).take(200).map(guild).collect())
 }
