@@ -187,9 +187,23 @@ objects! {
     }
 }
 
+/// Where in a group of messages the hit is.
+fn hit(group: &[Message]) -> usize {
+    group.iter().position(|message| matches!(message.rest.get("hit"), Ok(Some(true)))).unwrap_or(0)
+}
+
 impl SearchPage {
-    /// The messages that were found, the best first.
+    /// The messages that were found, the best first, without those around them: of each group the one that Discord
+    /// marks as the hit, else its first.
     pub fn found(&self) -> impl Iterator<Item = &Message> {
-        self.messages.iter().flatten()
+        self.messages.iter().filter_map(|group| group.get(hit(group)))
+    }
+
+    /// The same, taken out.
+    pub fn into_found(self) -> impl Iterator<Item = Message> {
+        self.messages.into_iter().filter_map(|group| {
+            let at = hit(&group);
+            group.into_iter().nth(at)
+        })
     }
 }

@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, EntitlementId, GuildId, SkuId, SubscriptionId, UserId};
-use crate::object::Object;
+use crate::object::{Application, Object};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// The bot's own application.
-    GetCurrentApplication: Get "/applications/@me" => Object {}
+    GetCurrentApplication: Get "/applications/@me" => Application {}
 
     /// Edits the bot's own application. What is not set stays.
-    EditCurrentApplication: Patch "/applications/@me" with setup::again => Object {
+    EditCurrentApplication: Patch "/applications/@me" with setup::again => Application {
         /// What it does.
         body description: String, 0..=400;
         /// The picture, as a data URI.
@@ -128,7 +128,7 @@ endpoints! {
     GetGatewayBot: Get "/gateway/bot" => crate::rest::gateway::GatewayBot {}
 
     /// The bot's own application, as OAuth2 tells it.
-    GetCurrentBotApplication: Get "/oauth2/applications/@me" => Object {}
+    GetCurrentBotApplication: Get "/oauth2/applications/@me" => Application {}
 
     /// What an OAuth2 token is good for, and whose it is.
     GetCurrentAuthorization: Get "/oauth2/@me" with setup::user => Object {}

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, OverwriteId, SoundId, TagId, UserId};
-use crate::object::{Channel, ChannelFlags, ChannelType, Object, OverwriteType, Permissions};
+use crate::object::{
+    Channel, ChannelFlags, ChannelType, FollowedChannel, Object, OverwriteType, Permissions,
+};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -87,7 +89,7 @@ endpoints! {
         => () {}
 
     /// Sends an announcement channel's messages to another channel.
-    FollowChannel: Post "/channels/" {channel_id: ChannelId} "/followers" => Object {
+    FollowChannel: Post "/channels/" {channel_id: ChannelId} "/followers" => FollowedChannel {
         /// To which channel.
         must webhook_channel_id: ChannelId;
     }

@@ -6,18 +6,18 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, CommandId, GuildId};
-use crate::object::{Object, Permissions};
+use crate::object::{ApplicationCommand, Object, Permissions};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// The commands that all guilds have.
-    GetGlobalCommands: Get "/applications/" {application_id: ApplicationId} "/commands" => Vec<Object> {
+    GetGlobalCommands: Get "/applications/" {application_id: ApplicationId} "/commands" => Vec<ApplicationCommand> {
         /// Whether names and descriptions come in all languages.
         query with_localizations: bool;
     }
 
     /// Makes a command that all guilds have, or replaces the one of this name and kind.
-    CreateGlobalCommand: Post "/applications/" {application_id: ApplicationId} "/commands" with setup::again => Object {
+    CreateGlobalCommand: Post "/applications/" {application_id: ApplicationId} "/commands" with setup::again => ApplicationCommand {
         /// The name: small letters of a chat command, 32 characters at most.
         must name: String, 1..=32;
         /// The name in other languages.
@@ -41,16 +41,16 @@ endpoints! {
     }
 
     /// Replaces all commands that all guilds have: those that are not listed go.
-    SetGlobalCommands: Put "/applications/" {application_id: ApplicationId} "/commands" => Vec<Object> {
+    SetGlobalCommands: Put "/applications/" {application_id: ApplicationId} "/commands" => Vec<ApplicationCommand> {
         /// The commands: 100 of chat, 15 each of users and messages at most.
         whole commands: Vec<Value>, 0..=130;
     }
 
     /// A command that all guilds have.
-    GetGlobalCommand: Get "/applications/" {application_id: ApplicationId} "/commands/" {command_id: CommandId} => Object {}
+    GetGlobalCommand: Get "/applications/" {application_id: ApplicationId} "/commands/" {command_id: CommandId} => ApplicationCommand {}
 
     /// Edits a command that all guilds have. What is not set stays.
-    EditGlobalCommand: Patch "/applications/" {application_id: ApplicationId} "/commands/" {command_id: CommandId} with setup::again => Object {
+    EditGlobalCommand: Patch "/applications/" {application_id: ApplicationId} "/commands/" {command_id: CommandId} with setup::again => ApplicationCommand {
         /// The name: small letters of a chat command, 32 characters at most.
         body name: String, 1..=32;
         /// The name in other languages.
@@ -75,13 +75,13 @@ endpoints! {
     DeleteGlobalCommand: Delete "/applications/" {application_id: ApplicationId} "/commands/" {command_id: CommandId} => () {}
 
     /// The commands of one guild.
-    GetGuildCommands: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" => Vec<Object> {
+    GetGuildCommands: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" => Vec<ApplicationCommand> {
         /// Whether names and descriptions come in all languages.
         query with_localizations: bool;
     }
 
     /// Makes a command of one guild, or replaces the one of this name and kind.
-    CreateGuildCommand: Post "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" with setup::again => Object {
+    CreateGuildCommand: Post "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" with setup::again => ApplicationCommand {
         /// The name: small letters of a chat command, 32 characters at most.
         must name: String, 1..=32;
         /// The name in other languages.
@@ -105,16 +105,16 @@ endpoints! {
     }
 
     /// Replaces all commands of one guild: those that are not listed go.
-    SetGuildCommands: Put "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" => Vec<Object> {
+    SetGuildCommands: Put "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" => Vec<ApplicationCommand> {
         /// The commands: 100 of chat, 15 each of users and messages at most.
         whole commands: Vec<Value>, 0..=130;
     }
 
     /// A command of one guild.
-    GetGuildCommand: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} => Object {}
+    GetGuildCommand: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} => ApplicationCommand {}
 
     /// Edits a command of one guild. What is not set stays.
-    EditGuildCommand: Patch "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} with setup::again => Object {
+    EditGuildCommand: Patch "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} with setup::again => ApplicationCommand {
         /// The name: small letters of a chat command, 32 characters at most.
         body name: String, 1..=32;
         /// The name in other languages.

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, EmojiId, GuildId, RoleId, SoundId, StickerId, StickerPackId};
-use crate::object::{Emoji, Object};
+use crate::object::{Emoji, Object, Sticker};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -65,7 +65,7 @@ endpoints! {
         {emoji_id: EmojiId} => () {}
 
     /// A sticker.
-    GetSticker: Get "/stickers/" {sticker_id: StickerId} => Object {}
+    GetSticker: Get "/stickers/" {sticker_id: StickerId} => Sticker {}
 
     /// Discord's own stickers, as `sticker_packs`.
     GetStickerPacks: Get "/sticker-packs" => Object {}
@@ -74,14 +74,14 @@ endpoints! {
     GetStickerPack: Get "/sticker-packs/" {pack_id: StickerPackId} => Object {}
 
     /// A guild's stickers.
-    GetGuildStickers: Get "/guilds/" {guild_id: GuildId} "/stickers" => Vec<Object> {}
+    GetGuildStickers: Get "/guilds/" {guild_id: GuildId} "/stickers" => Vec<Sticker> {}
 
     /// One of a guild's stickers.
-    GetGuildSticker: Get "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId} => Object {}
+    GetGuildSticker: Get "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId} => Sticker {}
 
     /// Makes a sticker, of one [`file`](crate::rest::Call::file): PNG, APNG, GIF or Lottie of at most 512 KiB and
     /// 320 x 320 pixels.
-    CreateGuildSticker: Post "/guilds/" {guild_id: GuildId} "/stickers" with setup::sticker => Object {
+    CreateGuildSticker: Post "/guilds/" {guild_id: GuildId} "/stickers" with setup::sticker => Sticker {
         /// The name.
         must name: String, 2..=30;
         /// Words to find it by; a client sends the name of an emoji.
@@ -92,7 +92,7 @@ endpoints! {
 
     /// Edits a sticker. What is not set stays.
     EditGuildSticker: Patch "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId}
-        with setup::again => Object
+        with setup::again => Sticker
     {
         /// The name.
         body name: String, 2..=30;

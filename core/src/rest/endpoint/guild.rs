@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, IntegrationId, RoleId, UserId};
-use crate::object::{DateTime, Guild, Locale, Object, SystemChannelFlags};
+use crate::object::{
+    AuditLog, DateTime, Guild, GuildPreview, Locale, Object, SystemChannelFlags, VoiceRegion, WelcomeScreen,
+};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -17,7 +19,7 @@ endpoints! {
     }
 
     /// What anybody may know of a guild that can be discovered.
-    GetGuildPreview: Get "/guilds/" {guild_id: GuildId} "/preview" => Object {}
+    GetGuildPreview: Get "/guilds/" {guild_id: GuildId} "/preview" => GuildPreview {}
 
     /// Edits a guild. What is not set stays.
     EditGuild: Patch "/guilds/" {guild_id: GuildId} with setup::again => Guild {
@@ -80,7 +82,7 @@ endpoints! {
     }
 
     /// The voice regions that the guild can use.
-    GetGuildVoiceRegions: Get "/guilds/" {guild_id: GuildId} "/regions" => Vec<Object> {}
+    GetGuildVoiceRegions: Get "/guilds/" {guild_id: GuildId} "/regions" => Vec<VoiceRegion> {}
 
     /// The programs that are in the guild, at most 50.
     GetGuildIntegrations: Get "/guilds/" {guild_id: GuildId} "/integrations" => Vec<Object> {}
@@ -107,10 +109,10 @@ endpoints! {
     GetVanityUrl: Get "/guilds/" {guild_id: GuildId} "/vanity-url" => Object {}
 
     /// What new members are shown.
-    GetWelcomeScreen: Get "/guilds/" {guild_id: GuildId} "/welcome-screen" => Object {}
+    GetWelcomeScreen: Get "/guilds/" {guild_id: GuildId} "/welcome-screen" => WelcomeScreen {}
 
     /// Sets what new members are shown.
-    EditWelcomeScreen: Patch "/guilds/" {guild_id: GuildId} "/welcome-screen" with setup::again => Object {
+    EditWelcomeScreen: Patch "/guilds/" {guild_id: GuildId} "/welcome-screen" with setup::again => WelcomeScreen {
         /// Whether it is shown.
         body enabled: bool;
         /// The channels that are named.
@@ -143,7 +145,7 @@ endpoints! {
     }
 
     /// Who did what.
-    GetAuditLog: Get "/guilds/" {guild_id: GuildId} "/audit-logs" => Object {
+    GetAuditLog: Get "/guilds/" {guild_id: GuildId} "/audit-logs" => AuditLog {
         /// By this user.
         query user_id: UserId;
         /// To this one: a user, a channel, a role ..

@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, InteractionId, MessageId};
-use crate::object::{Message, MessageFlags, Object};
+use crate::object::{InteractionCallback, Message, MessageFlags};
 use crate::rest::endpoint::{endpoints, setup};
 use crate::rest::value::{AllowedMentions, Embed, Poll};
 
 endpoints! {
     /// The first answer to an interaction: within 3 seconds. `None` unless `with_response` is set.
     CreateInteractionResponse: Post "/interactions/" {interaction_id: InteractionId} "/"
-        {interaction_token: String} "/callback" with setup::callback => Option<Object>
+        {interaction_token: String} "/callback" with setup::callback => Option<InteractionCallback>
     {
         /// What kind of answer: 1 pong, 4 message, 5 message later, 6 edit later, 7 edit, 8 suggestions, 9 form,
         /// 12 activity.

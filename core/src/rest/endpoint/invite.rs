@@ -4,12 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, ChannelId, GuildId, RoleId, ScheduledEventId, UserId};
-use crate::object::Object;
+use crate::object::{Invite, Object};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// An invite.
-    GetInvite: Get "/invites/" {code: String} => Object {
+    GetInvite: Get "/invites/" {code: String} => Invite {
         /// Whether `approximate_member_count` and `approximate_presence_count` come along.
         query with_counts: bool;
         /// The event that comes along.
@@ -17,13 +17,13 @@ endpoints! {
     }
 
     /// Deletes an invite.
-    DeleteInvite: Delete "/invites/" {code: String} => Object {}
+    DeleteInvite: Delete "/invites/" {code: String} => Invite {}
 
     /// A channel's invites.
-    GetChannelInvites: Get "/channels/" {channel_id: ChannelId} "/invites" => Vec<Object> {}
+    GetChannelInvites: Get "/channels/" {channel_id: ChannelId} "/invites" => Vec<Invite> {}
 
     /// Makes an invite.
-    CreateChannelInvite: Post "/channels/" {channel_id: ChannelId} "/invites" => Object {
+    CreateChannelInvite: Post "/channels/" {channel_id: ChannelId} "/invites" => Invite {
         /// Seconds until it ends, 0 for never; a day if not given. At most 60 days.
         body max_age: u32, 0..=5_184_000;
         /// How often it can be used, 0 for no limit.
@@ -43,7 +43,7 @@ endpoints! {
     }
 
     /// A guild's invites.
-    GetGuildInvites: Get "/guilds/" {guild_id: GuildId} "/invites" => Vec<Object> {}
+    GetGuildInvites: Get "/guilds/" {guild_id: GuildId} "/invites" => Vec<Invite> {}
 
     /// Sets whom an invite is for: one [`file`](crate::rest::Call::file), CSV with a column of user ids.
     SetInviteTargetUsers: Put "/invites/" {code: String} "/target-users" with setup::target_users => () {}

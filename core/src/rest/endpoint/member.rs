@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, RoleId, UserId};
-use crate::object::{DateTime, Member, MemberFlags, Object};
+use crate::object::{Ban, DateTime, Member, MemberFlags, Object};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -87,7 +87,7 @@ endpoints! {
     RemoveGuildMember: Delete "/guilds/" {guild_id: GuildId} "/members/" {user_id: UserId} => () {}
 
     /// A page of bans, by user id.
-    GetBans: Get "/guilds/" {guild_id: GuildId} "/bans" => Vec<Object> {
+    GetBans: Get "/guilds/" {guild_id: GuildId} "/bans" => Vec<Ban> {
         /// How many at most; 1,000 if not given.
         query limit: u32, 1..=1000;
         /// Users whose id is below this one.
@@ -98,7 +98,7 @@ endpoints! {
     }
 
     /// A ban; 404 if there is none.
-    GetBan: Get "/guilds/" {guild_id: GuildId} "/bans/" {user_id: UserId} => Object {}
+    GetBan: Get "/guilds/" {guild_id: GuildId} "/bans/" {user_id: UserId} => Ban {}
 
     /// Bans a user, who need not be a member.
     CreateBan: Put "/guilds/" {guild_id: GuildId} "/bans/" {user_id: UserId} => () {

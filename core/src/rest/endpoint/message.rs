@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, MessageId, RoleId, StickerId, UserId};
-use crate::object::{Message, MessageFlags, Object};
+use crate::object::{Message, MessageFlags, SearchPage};
 use crate::rest::endpoint::{endpoints, setup};
 use crate::rest::value::{AllowedMentions, Embed, Poll};
 
@@ -94,7 +94,7 @@ endpoints! {
         => Message {}
 
     /// Searches a guild's messages. The answer may be 202: the index is not ready yet.
-    SearchGuildMessages: Get "/guilds/" {guild_id: GuildId} "/messages/search" with setup::search => Object {
+    SearchGuildMessages: Get "/guilds/" {guild_id: GuildId} "/messages/search" with setup::search => SearchPage {
         /// Words of the text.
         query content: String, 0..=1024;
         /// How far apart the words may stand; 2 if not given.
@@ -147,7 +147,7 @@ endpoints! {
     }
 
     /// Searches the messages of a direct channel, as the user. Discord's clients do so; it is not documented.
-    SearchChannelMessages: Get "/channels/" {channel_id: ChannelId} "/messages/search" with setup::search => Object {
+    SearchChannelMessages: Get "/channels/" {channel_id: ChannelId} "/messages/search" with setup::search => SearchPage {
         /// Words of the text.
         query content: String, 0..=1024;
         /// By one of these users.

@@ -1,12 +1,12 @@
 //! Pinned messages (discord-api-docs, Message, Pins): the routes of 2025, with pages.
 
 use crate::id::{ChannelId, MessageId};
-use crate::object::{DateTime, Object};
+use crate::object::{DateTime, PinPage};
 use crate::rest::endpoint::endpoints;
 
 endpoints! {
     /// A page of the pinned messages, the last pinned first.
-    GetPins: Get "/channels/" {channel_id: ChannelId} "/messages/pins" => Object {
+    GetPins: Get "/channels/" {channel_id: ChannelId} "/messages/pins" => PinPage {
         /// Pinned before this time.
         query before: DateTime;
         /// How many at most; 50 if not given.

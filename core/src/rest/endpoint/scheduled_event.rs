@@ -6,26 +6,26 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, ScheduledEventId, UserId};
-use crate::object::{DateTime, Object};
+use crate::object::{DateTime, Object, ScheduledEvent};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// A guild's events.
-    GetScheduledEvents: Get "/guilds/" {guild_id: GuildId} "/scheduled-events" => Vec<Object> {
+    GetScheduledEvents: Get "/guilds/" {guild_id: GuildId} "/scheduled-events" => Vec<ScheduledEvent> {
         /// Whether it is told how many are interested.
         query with_user_count: bool;
     }
 
     /// One event.
     GetScheduledEvent: Get "/guilds/" {guild_id: GuildId} "/scheduled-events/"
-        {guild_scheduled_event_id: ScheduledEventId} => Object
+        {guild_scheduled_event_id: ScheduledEventId} => ScheduledEvent
     {
         /// Whether it is told how many are interested.
         query with_user_count: bool;
     }
 
     /// Makes an event.
-    CreateScheduledEvent: Post "/guilds/" {guild_id: GuildId} "/scheduled-events" => Object {
+    CreateScheduledEvent: Post "/guilds/" {guild_id: GuildId} "/scheduled-events" => ScheduledEvent {
         /// The name.
         must name: String, 1..=100;
         /// Who may see it: 2, the guild only.
@@ -50,7 +50,7 @@ endpoints! {
 
     /// Edits an event, begins or ends it. What is not set stays.
     EditScheduledEvent: Patch "/guilds/" {guild_id: GuildId} "/scheduled-events/"
-        {guild_scheduled_event_id: ScheduledEventId} with setup::again => Object
+        {guild_scheduled_event_id: ScheduledEventId} with setup::again => ScheduledEvent
     {
         /// The name.
         body name: String, 1..=100;

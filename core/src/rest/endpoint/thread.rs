@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, MessageId, TagId, UserId};
-use crate::object::{Channel, ChannelType, DateTime, Object};
+use crate::object::{Channel, ChannelType, DateTime, ThreadList, ThreadMember};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -63,13 +63,13 @@ endpoints! {
     RemoveThreadMember: Delete "/channels/" {channel_id: ChannelId} "/thread-members/" {user_id: UserId} => () {}
 
     /// A member of a thread; 404 if it is none.
-    GetThreadMember: Get "/channels/" {channel_id: ChannelId} "/thread-members/" {user_id: UserId} => Object {
+    GetThreadMember: Get "/channels/" {channel_id: ChannelId} "/thread-members/" {user_id: UserId} => ThreadMember {
         /// Whether what the user is in the guild comes along.
         query with_member: bool;
     }
 
     /// The members of a thread. Needs the intent GUILD_MEMBERS.
-    GetThreadMembers: Get "/channels/" {channel_id: ChannelId} "/thread-members" => Vec<Object> {
+    GetThreadMembers: Get "/channels/" {channel_id: ChannelId} "/thread-members" => Vec<ThreadMember> {
         /// Whether what the users are in the guild comes along, in pages then.
         query with_member: bool;
         /// Those whose id is above this one.
@@ -79,10 +79,10 @@ endpoints! {
     }
 
     /// A guild's active threads that the bot may see.
-    GetActiveThreads: Get "/guilds/" {guild_id: GuildId} "/threads/active" => Object {}
+    GetActiveThreads: Get "/guilds/" {guild_id: GuildId} "/threads/active" => ThreadList {}
 
     /// A page of a channel's archived public threads, the last archived first.
-    GetPublicArchivedThreads: Get "/channels/" {channel_id: ChannelId} "/threads/archived/public" => Object {
+    GetPublicArchivedThreads: Get "/channels/" {channel_id: ChannelId} "/threads/archived/public" => ThreadList {
         /// Archived before this time.
         query before: DateTime;
         /// How many at most.
@@ -90,7 +90,7 @@ endpoints! {
     }
 
     /// A page of a channel's archived private threads, the last archived first.
-    GetPrivateArchivedThreads: Get "/channels/" {channel_id: ChannelId} "/threads/archived/private" => Object {
+    GetPrivateArchivedThreads: Get "/channels/" {channel_id: ChannelId} "/threads/archived/private" => ThreadList {
         /// Archived before this time.
         query before: DateTime;
         /// How many at most.
@@ -99,7 +99,7 @@ endpoints! {
 
     /// A page of a channel's archived private threads in which the bot is, by id, the highest first.
     GetJoinedPrivateArchivedThreads: Get "/channels/" {channel_id: ChannelId}
-        "/users/@me/threads/archived/private" => Object
+        "/users/@me/threads/archived/private" => ThreadList
     {
         /// Those whose id is below this one.
         query before: ChannelId;
@@ -108,7 +108,7 @@ endpoints! {
     }
 
     /// Searches a channel's threads. The answer may be 202: the index is not ready yet.
-    SearchThreads: Get "/channels/" {channel_id: ChannelId} "/threads/search" with setup::thread_search => Object {
+    SearchThreads: Get "/channels/" {channel_id: ChannelId} "/threads/search" with setup::thread_search => ThreadList {
         /// Words of the name.
         query name: String, 0..=100;
         /// How far apart the words may stand.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, GuildId, SkuId, UserId};
-use crate::object::{Channel, Member, Object, User};
+use crate::object::{Channel, Member, Object, User, UserGuild};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -27,7 +27,7 @@ endpoints! {
     }
 
     /// A page of the guilds in which the bot is, by id.
-    GetCurrentUserGuilds: Get "/users/@me/guilds" => Vec<Object> {
+    GetCurrentUserGuilds: Get "/users/@me/guilds" => Vec<UserGuild> {
         /// Those whose id is below this one.
         query before: GuildId;
         /// Those whose id is above this one.

@@ -4,12 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, ScheduledEventId, UserId};
-use crate::object::{DateTime, Object, VoiceState};
+use crate::object::{DateTime, Object, VoiceRegion, VoiceState};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// The voice regions.
-    GetVoiceRegions: Get "/voice/regions" => Vec<Object> {}
+    GetVoiceRegions: Get "/voice/regions" => Vec<VoiceRegion> {}
 
     /// The bot's own voice state in a guild; 404 if there is none.
     GetCurrentVoiceState: Get "/guilds/" {guild_id: GuildId} "/voice-states/@me" => VoiceState {}

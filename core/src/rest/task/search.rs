@@ -1,14 +1,13 @@
 //! A search to its end.
 
 use alloc::collections::{BTreeSet, VecDeque};
-use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, MessageId, Snowflake};
 use crate::machine::Response;
-use crate::object::Message;
+use crate::object::{Message, SearchPage};
 use crate::rest::call::{Call, Raw};
 use crate::rest::draft::{Draft, Identity};
 use crate::rest::endpoint::{SearchChannelMessages, SearchGuildMessages};
@@ -81,15 +80,6 @@ enum Came {
     /// With nothing but the hit by whose id it began.
     Bound,
     Full,
-}
-
-/// What Discord answers; of groups without hits nothing is told.
-#[derive(Deserialize)]
-struct Found {
-    #[serde(default)]
-    total_results: Option<u64>,
-    #[serde(default)]
-    messages: Vec<Vec<Message>>,
 }
 
 impl Call<SearchGuildMessages> {
@@ -216,20 +206,21 @@ impl Search {
         if self.sort == Sort::OldestFirst { id > other } else { id < other }
     }
 
-    fn take(&mut self, found: Found) {
+    fn take(&mut self, found: SearchPage) {
         self.unready = 0;
         // What is left behind a bound, or after deletions, is less.
-        self.progress.total = found.total_results.max(self.progress.total);
+        self.progress.total = Some(found.total_results).max(self.progress.total);
         if found.messages.is_empty() {
             self.came = Some(Came::Empty);
             return;
         }
+        let groups = found.messages.len();
         let mut fresh = 0;
         let mut bound_only = self.by_id;
         // What is more than was asked for comes with the next page.
         let size = self.size() as usize;
-        self.progress.skipped += found.messages.len().saturating_sub(size) as u64;
-        for message in found.messages.into_iter().take(size).filter_map(hit) {
+        self.progress.skipped += groups.saturating_sub(size) as u64;
+        for message in found.into_found().take(size) {
             let id = message.id;
             bound_only &= self.bound == Some(id);
             if self.bound.is_some_and(|bound| !self.is_behind(id, bound))
@@ -358,7 +349,7 @@ impl Task for Search {
         if answer.as_ref().is_ok_and(|response| self.is_unready(response)) {
             return;
         }
-        match read::<Raw<Found>>(&self.draft(), answer) {
+        match read::<Raw<SearchPage>>(&self.draft(), answer) {
             Ok(found) => self.take(found),
             Err(error) => self.failed = Some(error),
         }
@@ -377,12 +368,6 @@ impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Search({:?}, {:?})", self.query, self.progress)
     }
-}
-
-/// The hit of a group of messages: the one that is marked, or the only one.
-fn hit(group: Vec<Message>) -> Option<Message> {
-    let marked = group.iter().position(|message| matches!(message.rest.get("hit"), Ok(Some(true))));
-    group.into_iter().nth(marked.unwrap_or(0))
 }
 
 /// The most hits of a page, and the greatest offset (discord-api-docs, Search Guild Messages).
