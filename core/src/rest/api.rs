@@ -84,6 +84,10 @@ impl Api {
     /// If Discord would refuse it.
     pub fn request(&self, draft: &Draft, boundary: &str) -> Result<Request, Invalid> {
         check::draft(draft)?;
+        if !is_url(&draft.path) && !draft.path.starts_with('/') {
+            // Behind a base without a path, what follows would be a part of the host.
+            return Err(Invalid::new("path", "begins with a slash, or is a whole URL"));
+        }
         let mut headers = vec![("user-agent", self.user_agent.clone())];
         if let Some(authorization) = self.authorization(draft)? {
             headers.push(("authorization", authorization.into()));
@@ -141,9 +145,20 @@ impl Api {
         url
     }
 
+    /// Whether a draft of this identity shows the user's token.
+    pub(crate) fn is_users(&self, identity: Identity) -> bool {
+        match identity {
+            Identity::Default => self.bot.is_none() && self.user.is_some(),
+            Identity::User => true,
+            Identity::Nobody => false,
+        }
+    }
+
     fn authorization(&self, draft: &Draft) -> Result<Option<&str>, Invalid> {
         let missing = |what| Err(Invalid::new("Authorization", what));
+        // Another host is none of Discord's, whoever asks.
         match draft.identity {
+            _ if is_url(&draft.path) => Ok(None),
             Identity::Nobody => Ok(None),
             Identity::User => match &self.user {
                 Some(token) => Ok(Some(token)),

@@ -35,6 +35,8 @@ pub enum Cause {
         limit: Duration,
         /// What it waited for: a limit, its turn, an answer.
         waiting: String,
+        /// Whether it had been sent, and so may have been carried out.
+        sent: bool,
     },
     /// It was done, but the answer is not what is documented.
     Answer {
@@ -85,9 +87,12 @@ impl Error {
     #[must_use]
     pub fn is_uncertain(&self) -> bool {
         match &self.cause {
-            Cause::Unanswered(unanswered) => matches!(unanswered.fault, Fault::Lost | Fault::Late),
+            Cause::Unanswered(unanswered) => {
+                matches!(unanswered.fault, Fault::Lost | Fault::Late | Fault::TooLong)
+            }
             Cause::Discord(error) => error.status >= 500,
-            Cause::Deadline { .. } | Cause::Answer { .. } | Cause::Cancelled | Cause::Ended => true,
+            Cause::Deadline { sent, .. } => *sent,
+            Cause::Answer { .. } | Cause::Cancelled | Cause::Ended => true,
             Cause::Invalid(_) | Cause::Held(_) | Cause::Stuck(_) => false,
         }
     }
@@ -108,7 +113,7 @@ impl fmt::Display for Cause {
                 Fault::Unsent | Fault::Local => write!(f, "not sent: {reason}"),
                 Fault::Lost | Fault::Late | Fault::TooLong => f.write_str(reason),
             },
-            Self::Deadline { limit, waiting } => {
+            Self::Deadline { limit, waiting, .. } => {
                 write!(f, "not done within {limit:?}: it waited for {waiting}")
             }
             Self::Answer { error, beginning } => {

@@ -560,8 +560,9 @@ impl Limiter {
             } else if known {
                 // Whoever answered may have stood before what counts, or behind it.
                 self.lose(index);
-            } else if limits.status < 500 && bucket.kind == Kind::Unknown {
-                bucket.kind = Kind::Unlimited;
+            } else if matches!(limits.status, 200..300) && bucket.kind == Kind::Unknown {
+                // What is no success may come from somebody before Discord, who knows of no limit.
+                bucket.kind = if believed { Kind::Unlimited } else { Kind::Unreliable };
             }
             return;
         };

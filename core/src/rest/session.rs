@@ -7,9 +7,17 @@
 //! | 429 | again, at the head of its queue, when the limit ends |
 //! | 5xx, a lost connection, no answer in time | again with back-off, if a repeat does no harm ([`Draft::is_repeatable`]) |
 //! | no connection | again with back-off |
+//! | 429 of another host than the API's, where a file may be | again, when it says |
 //! | anything else | [`Event::Done`] with the error |
 //!
 //! A call whose wait is known to end after its time fails at once, and says what it would have waited for.
+//!
+//! Requests of one route are sent in the order of their calls, as many at once as its limit has left; connections may
+//! carry one past another. Who wants two messages in order waits for the first. A DELETE that is repeated after its
+//! answer was lost may find nothing left: 404 is then what a success looks like. A message whose answer was lost is
+//! repeated for two minutes at most: after that Discord might not know its nonce any more.
+//!
+//! Bot and user have limits of their own, and so has each a limiter; what goes to another host has none.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -26,7 +34,7 @@ use crate::machine::{
 };
 use crate::outbox::Outbox;
 use crate::rest::api::{Api, EXCHANGE};
-use crate::rest::draft::Draft;
+use crate::rest::draft::{Draft, is_url};
 use crate::rest::error::RestError;
 use crate::rest::failure::{Cause, Error};
 use crate::rest::limiter::{self, Limiter, Limits, Outcome, Ticket, Wait};
@@ -48,7 +56,7 @@ pub struct Config {
     pub attempts: u32,
     /// How long one HTTP exchange may take that carries no file: [`EXCHANGE`].
     pub exchange: Duration,
-    /// The same for one that carries files, or saves one: 5 minutes.
+    /// The same for one that carries files, or saves one, and names no deadline of its own: 5 minutes.
     pub transfer: Duration,
     /// Calls at once, waiting ones included; more are refused. 100,000.
     pub capacity: usize,
@@ -123,15 +131,33 @@ struct Job {
     deadline: Timestamp,
     /// Tries that have failed, limits aside.
     failed: u32,
+    /// When it was first sent, if it may have been carried out since.
+    doubt: Option<Timestamp>,
+    /// Whose limits hold; `None` if it goes to another host.
+    who: Option<Who>,
     stage: Stage,
+}
+
+/// Whose token is shown.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Who {
+    Bot,
+    User,
+}
+
+impl Job {
+    /// Whether a repeat does no harm only as long as Discord knows the nonce.
+    fn relies_on_nonce(&self) -> bool {
+        !self.draft.method().is_idempotent() && self.draft.field("nonce").is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     /// The limiter has it.
     Queued(Ticket),
-    /// It is on its way.
-    Sent(Ticket, RequestId),
+    /// It is on its way, with a ticket where there are limits.
+    Sent(Option<Ticket>, RequestId),
     /// It is asked for again at this time.
     Resting(Timestamp),
 }
@@ -143,12 +169,14 @@ enum Stage {
 pub struct Session {
     config: Config,
     limiter: Limiter,
+    /// For what shows the user's token.
+    user_limiter: Limiter,
     entropy: Entropy,
     scope: Scope,
     now: Timestamp,
     minted: u64,
     jobs: BTreeMap<CallId, Job>,
-    tickets: BTreeMap<Ticket, CallId>,
+    tickets: BTreeMap<(Who, Ticket), CallId>,
     requests: BTreeMap<RequestId, CallId>,
     /// Deadlines and ends of rests.
     timers: BTreeSet<(Timestamp, CallId)>,
@@ -168,7 +196,12 @@ impl Session {
     #[must_use]
     pub fn with_scope(config: Config, seed: [u8; 32], scope: Scope) -> Self {
         Self {
-            limiter: Limiter::new(config.limits.clone()),
+            limiter: Limiter::new(config.limits),
+            // Both count towards one address's 10,000.
+            user_limiter: Limiter::new(limiter::Config {
+                invalid: config.limits.invalid / 2,
+                ..config.limits
+            }),
             config,
             entropy: Entropy::new(seed),
             scope,
@@ -190,15 +223,36 @@ impl Session {
         &self.config.api
     }
 
-    /// The limiter, to look at or to save.
+    /// Replaces the tokens, and with them what was refused because of them; what is under way goes on.
+    pub fn set_api(&mut self, now: Timestamp, api: Api) {
+        self.tick(now);
+        self.config.api = api;
+        self.limiter.token_changed(self.now);
+        self.user_limiter.token_changed(self.now);
+    }
+
+    /// The bot's limiter, to look at or to save.
     #[must_use]
     pub const fn limiter(&self) -> &Limiter {
         &self.limiter
     }
 
-    /// The limiter, to restore what another process learned.
+    /// The bot's limiter, to restore what another process learned.
     pub const fn limiter_mut(&mut self) -> &mut Limiter {
         &mut self.limiter
+    }
+
+    /// The limiter of what shows the user's token.
+    #[must_use]
+    pub const fn user_limiter(&self) -> &Limiter {
+        &self.user_limiter
+    }
+
+    const fn limiter_of(&mut self, who: Who) -> &mut Limiter {
+        match who {
+            Who::Bot => &mut self.limiter,
+            Who::User => &mut self.user_limiter,
+        }
     }
 
     /// Calls that have not come to their end.
@@ -210,9 +264,11 @@ impl Session {
     /// What a call waits for, if it waits for a limit.
     #[must_use]
     pub fn wait(&self, call: CallId) -> Option<Wait> {
-        match self.jobs.get(&call)?.stage {
-            Stage::Queued(ticket) => self.limiter.wait(ticket),
-            Stage::Sent(..) | Stage::Resting(_) => None,
+        let job = self.jobs.get(&call)?;
+        match (job.stage, job.who?) {
+            (Stage::Queued(ticket), Who::Bot) => self.limiter.wait(ticket),
+            (Stage::Queued(ticket), Who::User) => self.user_limiter.wait(ticket),
+            (Stage::Sent(..) | Stage::Resting(_), _) => None,
         }
     }
 
@@ -241,12 +297,27 @@ impl Session {
         let limit = draft.time_limit().unwrap_or(self.config.deadline);
         let deadline = self.now + limit;
         let route = self.route(draft);
-        let ticket = self.limiter.request(self.now, &route).map_err(|why| Cause::Held(why.to_string()))?;
-        self.tickets.insert(ticket, call);
+        let who = match is_url(draft.path()) {
+            true => None,
+            false if self.config.api.is_users(draft.identity) => Some(Who::User),
+            false => Some(Who::Bot),
+        };
+        let stage = match who {
+            None => Stage::Resting(self.now),
+            Some(who) => {
+                let now = self.now;
+                let ticket = self.limiter_of(who).request(now, &route);
+                let ticket = ticket.map_err(|why| Cause::Held(why.to_string()))?;
+                self.tickets.insert((who, ticket), call);
+                Stage::Queued(ticket)
+            }
+        };
         self.timers.insert((deadline, call));
-        let stage = Stage::Queued(ticket);
-        let job = Job { draft: draft.clone(), route, limit, deadline, failed: 0, stage };
-        self.jobs.insert(call, job);
+        let draft = draft.clone();
+        self.jobs.insert(call, Job { draft, route, limit, deadline, failed: 0, doubt: None, who, stage });
+        if who.is_none() {
+            self.send(call, None);
+        }
         self.grant();
         self.tell_wait(call);
         Ok(())
@@ -287,17 +358,21 @@ impl Session {
     fn remove(&mut self, call: CallId) -> Option<Job> {
         let job = self.jobs.remove(&call)?;
         self.timers.remove(&(job.deadline, call));
-        match job.stage {
-            Stage::Queued(ticket) => {
-                self.tickets.remove(&ticket);
-                self.limiter.cancel(self.now, ticket);
+        let now = self.now;
+        match (job.stage, job.who) {
+            (Stage::Queued(ticket), Some(who)) => {
+                self.tickets.remove(&(who, ticket));
+                self.limiter_of(who).cancel(now, ticket);
             }
-            Stage::Sent(ticket, request) => {
+            (Stage::Queued(_), None) => {}
+            (Stage::Sent(ticket, request), who) => {
                 self.requests.remove(&request);
-                self.limiter.complete(self.now, ticket, &Outcome::Lost);
+                if let (Some(ticket), Some(who)) = (ticket, who) {
+                    self.limiter_of(who).complete(now, ticket, &Outcome::Lost);
+                }
                 self.out.push(Output::CancelRequest(request));
             }
-            Stage::Resting(until) => {
+            (Stage::Resting(until), _) => {
                 self.timers.remove(&(until, call));
             }
         }
@@ -318,13 +393,22 @@ impl Session {
         }
     }
 
-    /// Sends what the limiter grants.
+    /// Sends what the limiters grant.
     fn grant(&mut self) {
-        while let Some(event) = self.limiter.poll(self.now) {
+        self.grant_of(Who::Bot);
+        self.grant_of(Who::User);
+    }
+
+    fn grant_of(&mut self, who: Who) {
+        let now = self.now;
+        while let Some(event) = self.limiter_of(who).poll(now) {
             match event {
-                limiter::Event::Granted(ticket) => self.send(ticket),
+                limiter::Event::Granted(ticket) => match self.tickets.remove(&(who, ticket)) {
+                    Some(call) => self.send(call, Some((who, ticket))),
+                    None => self.limiter_of(who).cancel(now, ticket),
+                },
                 limiter::Event::Refused(ticket, why) => {
-                    if let Some(call) = self.tickets.remove(&ticket) {
+                    if let Some(call) = self.tickets.remove(&(who, ticket)) {
                         // Its ticket is void: there is nothing to give back.
                         self.finish(call, Cause::Held(why.to_string()));
                     }
@@ -336,21 +420,26 @@ impl Session {
         }
     }
 
-    fn send(&mut self, ticket: Ticket) {
-        let Some(call) = self.tickets.remove(&ticket) else {
-            self.limiter.cancel(self.now, ticket);
-            return;
-        };
+    fn send(&mut self, call: CallId, ticket: Option<(Who, Ticket)>) {
         let boundary = format!("{:032x}", u128::from_le_bytes(self.entropy.bytes()));
+        let now = self.now;
         let Some(job) = self.jobs.get_mut(&call) else { return };
+        if job.relies_on_nonce() && job.doubt.is_some_and(|since| now.since(since) > NONCE) {
+            self.fail(call, Cause::Unanswered(Unanswered::new(Fault::Lost, FORGOTTEN)));
+            return;
+        }
         match self.config.api.request(&job.draft, &boundary) {
             Ok(mut request) => {
                 let transfers = !job.draft.files().is_empty() || request.save.is_some();
-                let most = if transfers { self.config.transfer } else { self.config.exchange };
+                let most = match (transfers, job.draft.time_limit()) {
+                    (true, Some(limit)) => limit,
+                    (true, None) => self.config.transfer,
+                    (false, _) => self.config.exchange,
+                };
                 // A driver that is late by its own clock must not outlive the call.
-                request.deadline = job.deadline.since(self.now).min(most).max(Duration::from_millis(1));
+                request.deadline = job.deadline.since(now).min(most).max(Duration::from_millis(1));
                 let id = self.scope.request();
-                job.stage = Stage::Sent(ticket, id);
+                job.stage = Stage::Sent(ticket.map(|(_, ticket)| ticket), id);
                 self.requests.insert(id, call);
                 self.out.push(Output::SendRequest(id, request));
             }
@@ -361,11 +450,10 @@ impl Session {
     /// Tells what a call has to wait for; a wait that outlasts its time ends it.
     fn tell_wait(&mut self, call: CallId) {
         let Some(job) = self.jobs.get(&call) else { return };
-        let Stage::Queued(ticket) = job.stage else { return };
-        let Some(wait) = self.limiter.wait(ticket) else { return };
+        let Some(wait) = self.wait(call) else { return };
         if wait.until.is_some_and(|until| until > job.deadline) {
             let waiting = describe(&wait, self.now);
-            let cause = Cause::Deadline { limit: job.limit, waiting };
+            let cause = Cause::Deadline { limit: job.limit, waiting, sent: job.doubt.is_some() };
             self.fail(call, cause);
             return;
         }
@@ -377,17 +465,24 @@ impl Session {
         let Some(call) = self.requests.remove(&id) else { return };
         let Some(job) = self.jobs.get(&call) else { return };
         let Stage::Sent(ticket, _) = job.stage else { return };
+        let (now, ticket) = (self.now, job.who.zip(ticket));
         match answer {
             Ok(response) => {
-                let limits = Limits::read(&response);
-                if response.status == 429 {
-                    self.again(call, ticket, limits);
-                    return;
+                if let Some((who, ticket)) = ticket {
+                    let limits = Limits::read(&response);
+                    if response.status == 429 {
+                        self.again(call, who, ticket, limits);
+                        return;
+                    }
+                    self.limiter_of(who).complete(now, ticket, &Outcome::Answered(limits));
                 }
-                self.limiter.complete(self.now, ticket, &Outcome::Answered(limits));
                 match response.status {
                     202 if let Some(after) = not_ready(&response) => {
                         self.rest(call, after, "the search index is not ready".into());
+                    }
+                    429 => {
+                        let error = RestError::new(&response);
+                        self.retry_sent(call, false, Cause::Discord(Box::new(error)));
                     }
                     200..300 => self.done(call, Ok(response)),
                     500.. => {
@@ -401,8 +496,13 @@ impl Session {
                 }
             }
             Err(unanswered) => {
-                self.limiter.complete(self.now, ticket, &Outcome::Lost);
-                let sent = !matches!(unanswered.fault, Fault::Unsent);
+                let sent = !matches!(unanswered.fault, Fault::Unsent | Fault::Local);
+                if let Some((who, ticket)) = ticket {
+                    match sent {
+                        true => self.limiter_of(who).complete(now, ticket, &Outcome::Lost),
+                        false => self.limiter_of(who).cancel(now, ticket),
+                    }
+                }
                 let hopeless = matches!(unanswered.fault, Fault::Local | Fault::TooLong);
                 if hopeless {
                     self.finish(call, Cause::Unanswered(unanswered));
@@ -414,15 +514,16 @@ impl Session {
     }
 
     /// A limit that was not foreseen, or could not be.
-    fn again(&mut self, call: CallId, ticket: Ticket, limits: Limits) {
-        let refused = self.limiter.requeue(self.now, ticket, &Outcome::Answered(limits)).err();
-        if let Some(why) = refused {
+    fn again(&mut self, call: CallId, who: Who, ticket: Ticket, limits: Limits) {
+        let now = self.now;
+        let requeued = self.limiter_of(who).requeue(now, ticket, &Outcome::Answered(limits));
+        if let Err(why) = requeued {
             self.finish(call, Cause::Held(why.to_string()));
             return;
         }
         if let Some(job) = self.jobs.get_mut(&call) {
             job.stage = Stage::Queued(ticket);
-            self.tickets.insert(ticket, call);
+            self.tickets.insert((who, ticket), call);
         }
         self.tell_wait(call);
     }
@@ -433,8 +534,12 @@ impl Session {
 
     /// Tries again later, if that does no harm and tries are left.
     fn retry_sent(&mut self, call: CallId, sent: bool, cause: Cause) {
+        let now = self.now;
         let Some(job) = self.jobs.get_mut(&call) else { return };
         job.failed += 1;
+        if sent {
+            job.doubt.get_or_insert(now);
+        }
         if (sent && !job.draft.is_repeatable()) || job.failed >= self.config.attempts {
             self.finish(call, cause);
             return;
@@ -454,6 +559,12 @@ impl Session {
     fn rest(&mut self, call: CallId, after: Duration, why: Box<str>) {
         let until = self.now + after;
         let Some(job) = self.jobs.get_mut(&call) else { return };
+        if until > job.deadline {
+            let waiting = format!("{why}, for {after:?} more");
+            let cause = Cause::Deadline { limit: job.limit, waiting, sent: job.doubt.is_some() };
+            self.finish(call, cause);
+            return;
+        }
         job.stage = Stage::Resting(until);
         let (request, attempt) = (job.draft.to_string().into(), job.failed);
         self.timers.insert((until, call));
@@ -479,25 +590,34 @@ impl Session {
     fn on_timer(&mut self, call: CallId) {
         let Some(job) = self.jobs.get_mut(&call) else { return };
         if job.deadline <= self.now {
-            let waiting = match job.stage {
-                Stage::Queued(ticket) => self
-                    .limiter
-                    .wait(ticket)
-                    .map_or_else(|| "its turn".to_string(), |wait| describe(&wait, self.now)),
+            let (limit, stage) = (job.limit, job.stage);
+            let sent = job.doubt.is_some() || matches!(stage, Stage::Sent(..));
+            let waiting = match stage {
+                Stage::Queued(_) => {
+                    self.wait(call).map_or_else(|| "its turn".to_string(), |wait| describe(&wait, self.now))
+                }
                 Stage::Sent(..) => "the answer".to_string(),
                 Stage::Resting(_) => "another try".to_string(),
             };
-            let cause = Cause::Deadline { limit: job.limit, waiting };
+            let cause = Cause::Deadline { limit, waiting, sent };
             self.fail(call, cause);
             return;
         }
         if !matches!(job.stage, Stage::Resting(until) if until <= self.now) {
             return;
         }
-        match self.limiter.request(self.now, &job.route) {
+        let Some(who) = job.who else {
+            self.send(call, None);
+            return;
+        };
+        let limiter = match who {
+            Who::Bot => &mut self.limiter,
+            Who::User => &mut self.user_limiter,
+        };
+        match limiter.request(self.now, &job.route) {
             Ok(ticket) => {
                 job.stage = Stage::Queued(ticket);
-                self.tickets.insert(ticket, call);
+                self.tickets.insert((who, ticket), call);
                 self.grant();
                 self.tell_wait(call);
             }
@@ -544,7 +664,8 @@ impl Machine for Session {
             return output;
         }
         let timer = self.timers.first().map(|(at, _)| *at);
-        Output::Wait(soonest(timer, self.limiter.deadline()))
+        let limits = soonest(self.limiter.deadline(), self.user_limiter.deadline());
+        Output::Wait(soonest(timer, limits))
     }
 
     fn is_finished(&self) -> bool {
@@ -603,6 +724,9 @@ const NOT_READY: u64 = 110_000;
 const SOON: Duration = Duration::from_secs(2);
 /// 2015-01-01, in milliseconds of Unix time (discord-api-docs, Reference, Snowflakes).
 const DISCORD_EPOCH: u64 = 1_420_070_400_000;
+/// For how long a nonce is relied upon: Discord speaks of "a few minutes" (discord-api-docs, Create Message).
+const NONCE: Duration = Duration::from_secs(120);
+const FORGOTTEN: &str = "an earlier try may have been carried out, and it is too late to repeat it safely";
 /// For a trial that is not sent.
 const BOUNDARY: &str = "0123456789abcdef";
 

@@ -53,9 +53,9 @@ pub struct BucketHash(pub(crate) u64);
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
-    code: u64,
+    code: Option<u64>,
     retry_after: Option<f64>,
-    global: bool,
+    global: Option<bool>,
 }
 
 impl Limits {
@@ -99,7 +99,8 @@ impl Limits {
         let body: Option<Body> = serde_json::from_slice(body).ok();
         let known = body.as_ref().is_some_and(|body| body.retry_after.is_some());
         let Body { code, retry_after, global: told_global } = body.unwrap_or_default();
-        limits.code = code;
+        limits.code = code.unwrap_or(0);
+        let told_global = told_global.unwrap_or(false);
         if response.status == 429 {
             let own = retry_after.map(from_seconds);
             limits.retry_after = own.and_then(|own| limits.tame(own)).or(wait);

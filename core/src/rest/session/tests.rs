@@ -412,3 +412,174 @@ fn no_secret_shows() {
     let text = format!("{:?} {:?}", bench.session, bench.events);
     assert!(!text.contains("secret") && !text.contains("token-of-it"), "{text}");
 }
+
+const ELSEWHERE: &str = "https://cdn.test/attachments/a.png";
+
+/// What another host says of its limits, or of our token which it never sees, is nothing to Discord's.
+#[test]
+fn another_host_has_no_part_in_the_limits() {
+    for (status, headers) in [(401, &[][..]), (403, &[]), (429, &[("retry-after", "86400")])] {
+        let mut bench = Bench::new(|_| ());
+        bench.call(Draft::new(Method::Get, ELSEWHERE));
+        let request = &bench.sent[0].1;
+        assert_eq!(&*request.url, ELSEWHERE);
+        assert!(request.headers.iter().all(|(name, _)| *name != "authorization"));
+        bench.respond(status, headers, "<html>");
+        assert!(bench.end().is_err(), "{status}");
+        assert_eq!(bench.session.limiter().invalid(), 0);
+        bench.events.clear();
+        bench.get();
+        bench.respond(200, &[], "{}");
+        assert_eq!(bench.end(), Ok(200), "{status}");
+    }
+    // A short wait is waited, and no token goes there, whoever asks.
+    let api = Api::new("https://d.test", &Token::new("secret")).with_user(&Token::new("mine"));
+    let mut bench = Bench::new(|config| config.api = api);
+    let mut draft = Draft::new(Method::Get, ELSEWHERE);
+    draft.identity = crate::rest::draft::Identity::User;
+    bench.call(draft);
+    assert!(bench.sent[0].1.headers.iter().all(|(name, _)| *name != "authorization"));
+    bench.respond(429, &[("retry-after", "2")], "");
+    assert!(bench.sent.is_empty());
+    bench.sleep(Duration::from_secs(2));
+    bench.respond(200, &[], "");
+    assert_eq!(bench.end(), Ok(200));
+}
+
+#[test]
+fn bot_and_user_have_limits_of_their_own() {
+    let api = Api::new("https://d.test", &Token::new("secret")).with_user(&Token::new("mine"));
+    let mut bench = Bench::new(|config| config.api = api);
+    let mut draft = Draft::new(Method::Get, "/channels/5");
+    draft.identity = crate::rest::draft::Identity::User;
+    bench.call(draft);
+    assert!(bench.sent[0].1.headers.contains(&("authorization", "mine".into())));
+    // The bot's request does not wait for the first answer to the user's.
+    bench.get();
+    assert_eq!(bench.sent.len(), 2);
+    let bots = bench.sent.pop().unwrap();
+    bench.respond(401, &[], r#"{"message": "401: Unauthorized"}"#);
+    assert!(matches!(bench.events.last(), Some(Event::Done(_, Err(_))) | Some(Event::Limiter(_))));
+    bench.events.clear();
+    bench.sent.push(bots);
+    bench.respond(200, &[], "{}");
+    assert_eq!(bench.end(), Ok(200));
+    assert!(bench.session.user_limiter().is_empty());
+    // A new token is tried.
+    bench.session.set_api(bench.now, Api::anonymous("https://d.test").with_user(&Token::new("new")));
+    bench.events.clear();
+    bench.get();
+    assert!(bench.sent[0].1.headers.contains(&("authorization", "new".into())));
+}
+
+/// Discord knows a nonce for some minutes only: a message that may be there is not sent again after that.
+#[test]
+fn a_message_is_not_repeated_when_its_nonce_may_be_forgotten() {
+    let lost_and_limited = |wait: &'static str, body: &'static str| {
+        let mut bench = Bench::new(|_| ());
+        bench.call(crate::id::ChannelId(5).send("hi").into_draft());
+        bench.fault(Fault::Lost);
+        while bench.sent.is_empty() {
+            bench.sleep(Duration::from_secs(2));
+        }
+        bench.respond(429, &[("retry-after", wait)], body);
+        while bench.sent.is_empty() && !bench.has_ended() {
+            bench.sleep(Duration::from_secs(300));
+        }
+        bench
+    };
+    let mut soon = lost_and_limited("60", r#"{"retry_after": 60.0}"#);
+    soon.respond(200, &[], "{}");
+    assert_eq!(soon.end(), Ok(200));
+    let mut late = lost_and_limited("200", r#"{"retry_after": 200.0}"#);
+    assert!(late.sent.is_empty());
+    assert!(matches!(late.end(), Err(Cause::Unanswered(_))));
+}
+
+#[test]
+fn it_is_known_whether_a_call_may_have_been_carried_out() {
+    let uncertain = |bench: &Bench| {
+        let end = bench.events.iter().find_map(|event| match event {
+            Event::Done(_, answer) => Some(answer.clone()),
+            _ => None,
+        });
+        end.expect("it has ended").expect_err("it failed").is_uncertain()
+    };
+    // Never sent: behind a limit.
+    let mut bench = Bench::new(|_| ());
+    bench.post();
+    bench.respond(429, &[("retry-after", "3600")], r#"{"retry_after": 3600.0}"#);
+    assert!(!uncertain(&bench));
+    // On its way.
+    let mut bench = Bench::new(|config| config.deadline = Duration::from_secs(5));
+    bench.post();
+    bench.sleep(Duration::from_secs(5));
+    assert!(uncertain(&bench));
+    for (fault, is) in
+        [(Fault::Local, false), (Fault::Lost, true), (Fault::Late, true), (Fault::TooLong, true)]
+    {
+        let mut bench = Bench::new(|_| ());
+        bench.post();
+        bench.fault(fault);
+        assert_eq!(uncertain(&bench), is, "{fault:?}");
+    }
+}
+
+#[test]
+fn an_index_that_takes_longer_than_a_call_has_ends_it_at_once() {
+    let mut bench = Bench::new(|_| ());
+    bench.get();
+    bench.respond(202, &[], r#"{"code": 110000, "retry_after": 3600}"#);
+    assert!(matches!(bench.end(), Err(Cause::Deadline { sent: false, .. })));
+}
+
+#[test]
+fn a_path_cannot_become_a_host() {
+    let mut bench = Bench::new(|config| config.api = Api::new("https://d.test", &Token::new("secret")));
+    bench.call(Draft::new(Method::Get, "@evil.test/x"));
+    assert!(matches!(bench.end(), Err(Cause::Invalid(_))));
+}
+
+/// What was never sent uses up nothing of its bucket.
+#[test]
+fn what_was_not_sent_counts_for_nothing() {
+    let mut bench = Bench::new(|_| ());
+    bench.post();
+    bench.respond(
+        200,
+        &[("x-ratelimit-limit", "1"), ("x-ratelimit-remaining", "1"), ("x-ratelimit-reset-after", "60")],
+        "{}",
+    );
+    bench.events.clear();
+    bench.post();
+    bench.fault(Fault::Local);
+    bench.events.clear();
+    bench.post();
+    assert_eq!(bench.sent.len(), 1, "its place in the window is still there");
+}
+
+#[test]
+fn a_long_transfer_has_the_time_that_its_call_names() {
+    for (limit, time) in [(None, 300), (Some(3600), 3600), (Some(10), 10)] {
+        let mut bench = Bench::new(|_| ());
+        let mut draft = Draft::new(Method::Get, ELSEWHERE);
+        draft.save = Some(crate::machine::Save { path: "a".into(), limit: 1 });
+        draft.deadline = limit.map(Duration::from_secs);
+        bench.call(draft);
+        assert_eq!(bench.sent[0].1.deadline, Duration::from_secs(time));
+    }
+}
+
+/// An error without limits may come from somebody before Discord: it does not say that there are none.
+#[test]
+fn an_error_without_limits_opens_no_floodgate() {
+    for (status, at_once) in [(404, 1), (403, 1), (200, 3)] {
+        let mut bench = Bench::new(|_| ());
+        bench.post();
+        bench.respond(status, &[], "{}");
+        for _ in 0..3 {
+            bench.post();
+        }
+        assert_eq!(bench.sent.len(), at_once, "{status}");
+    }
+}
