@@ -1,6 +1,6 @@
 //! HTTP requests, through ureq: each on a thread of its own for as long as it lasts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use sanscord::machine::{Fault, Request, RequestId, Response, Unanswered};
 use sanscord_host::Network;
-use sanscord_host::http::{AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, PIECE, Proxies, Proxy};
+use sanscord_host::http::{
+    AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, PIECE, Proxies, Proxy, TRANSFERS, is_transfer,
+};
 use tracing::debug;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
@@ -22,10 +24,35 @@ use crate::report::{Report, Reporter};
 pub(crate) struct Http {
     client: Arc<Client>,
     reporter: Reporter,
-    running: usize,
     /// Those whose answer is wanted.
     wanted: HashMap<RequestId, Arc<Flight>>,
+    calls: Lane,
+    transfers: Lane,
+}
+
+/// Requests that take turns.
+#[derive(Debug)]
+struct Lane {
+    /// How many at once.
+    limit: usize,
+    running: HashSet<RequestId>,
     waiting: VecDeque<Waiting>,
+}
+
+impl Lane {
+    fn new(limit: usize) -> Self {
+        Self { limit, running: HashSet::new(), waiting: VecDeque::new() }
+    }
+
+    /// The next that has its turn.
+    fn next(&mut self) -> Option<Waiting> {
+        if self.running.len() >= self.limit {
+            return None;
+        }
+        let next = self.waiting.pop_front()?;
+        self.running.insert(next.id);
+        Some(next)
+    }
 }
 
 #[derive(Debug)]
@@ -55,7 +82,8 @@ impl Http {
             by_proxy: Mutex::default(),
         };
         let client = Arc::new(client);
-        Self { client, reporter, running: 0, wanted: HashMap::new(), waiting: VecDeque::new() }
+        let (calls, transfers) = (Lane::new(AT_ONCE), Lane::new(TRANSFERS));
+        Self { client, reporter, wanted: HashMap::new(), calls, transfers }
     }
 
     pub(crate) fn send(&mut self, id: RequestId, request: Request) {
@@ -64,13 +92,16 @@ impl Http {
         let deadline = now.checked_add(request.deadline).unwrap_or_else(|| now + Duration::from_secs(86_400));
         let flight = Arc::new(Flight::default());
         self.wanted.insert(id, Arc::clone(&flight));
-        self.waiting.push_back(Waiting { id, request, deadline, flight });
+        let lane = if is_transfer(&request) { &mut self.transfers } else { &mut self.calls };
+        lane.waiting.push_back(Waiting { id, request, deadline, flight });
         self.start();
     }
 
     /// A thread has ended: there is room for the next. Answers whether its answer is wanted.
     pub(crate) fn finished(&mut self, id: RequestId) -> bool {
-        self.running -= 1;
+        for lane in [&mut self.calls, &mut self.transfers] {
+            lane.running.remove(&id);
+        }
         self.start();
         self.wanted.remove(&id).is_some()
     }
@@ -82,7 +113,9 @@ impl Http {
 
     /// Its answer is not wanted any more.
     pub(crate) fn cancel(&mut self, id: RequestId) {
-        self.waiting.retain(|waiting| waiting.id != id);
+        for lane in [&mut self.calls, &mut self.transfers] {
+            lane.waiting.retain(|waiting| waiting.id != id);
+        }
         if let Some(flight) = self.wanted.remove(&id) {
             flight.cancel();
         }
@@ -90,20 +123,23 @@ impl Http {
 
     /// When the first of those that wait will have waited too long.
     pub(crate) fn next_late(&self) -> Option<Instant> {
-        self.waiting.iter().map(|waiting| waiting.deadline).min()
+        let waiting = self.calls.waiting.iter().chain(&self.transfers.waiting);
+        waiting.map(|waiting| waiting.deadline).min()
     }
 
     /// Those that have waited too long.
     pub(crate) fn take_late(&mut self) -> Vec<(RequestId, Unanswered)> {
         let now = Instant::now();
         let mut late = Vec::new();
-        self.waiting.retain(|waiting| {
-            let is_late = waiting.deadline <= now;
-            if is_late {
-                late.push((waiting.id, Faults::new(&waiting.request).late()));
-            }
-            !is_late
-        });
+        for lane in [&mut self.calls, &mut self.transfers] {
+            lane.waiting.retain(|waiting| {
+                let is_late = waiting.deadline <= now;
+                if is_late {
+                    late.push((waiting.id, Faults::new(&waiting.request).no_turn()));
+                }
+                !is_late
+            });
+        }
         for (id, _) in &late {
             self.wanted.remove(id);
         }
@@ -111,13 +147,11 @@ impl Http {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.running == 0
+        self.calls.running.is_empty() && self.transfers.running.is_empty()
     }
 
     fn start(&mut self) {
-        while self.running < AT_ONCE {
-            let Some(waiting) = self.waiting.pop_front() else { return };
-            self.running += 1;
+        while let Some(waiting) = self.calls.next().or_else(|| self.transfers.next()) {
             let (id, faults) = (waiting.id, Faults::new(&waiting.request));
             let (client, reporter) = (Arc::clone(&self.client), self.reporter.clone());
             let thread = thread::Builder::new().name("sanscord-http".into()).spawn(move || {

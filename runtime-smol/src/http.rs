@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -14,7 +14,9 @@ use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use rustls::ClientConfig;
 use sanscord::machine::{Progress, Request, Response, Unanswered};
 use sanscord_host::Network;
-use sanscord_host::http::{AT_ONCE, Exchange, Faults, Proxies, Proxy, Receiver, Target, Upload, uses_disk};
+use sanscord_host::http::{
+    AT_ONCE, Exchange, Faults, Proxies, Proxy, Receiver, TRANSFERS, Target, Upload, is_transfer, uses_disk,
+};
 use smol::Executor;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::lock::Semaphore;
@@ -32,6 +34,7 @@ pub(crate) struct Http {
     proxies: Arc<Proxies>,
     connect_limit: Duration,
     slots: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
     pool: Pool,
     /// Runs the connections. Weak, since the requests that it runs hold this.
     executor: Weak<Executor<'static>>,
@@ -44,6 +47,7 @@ impl Http {
             proxies: Arc::new(network.proxies()),
             connect_limit: network.connect_limit(),
             slots: Arc::new(Semaphore::new(AT_ONCE)),
+            transfers: Arc::new(Semaphore::new(TRANSFERS)),
             pool: Pool::default(),
             executor,
         }
@@ -55,8 +59,12 @@ impl Http {
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Response, Unanswered> {
         let faults = Faults::new(&request);
-        let late = faults.late();
-        let exchange = timeout(request.deadline, self.exchange(request, faults, report)).await;
+        let (late, begun) = (faults.late(), Instant::now());
+        let slots = Arc::clone(if is_transfer(&request) { &self.transfers } else { &self.slots });
+        let slot = timeout(request.deadline, slots.acquire()).await;
+        let _slot = slot.ok_or_else(|| faults.no_turn())?;
+        let left = request.deadline.saturating_sub(begun.elapsed());
+        let exchange = timeout(left, self.exchange(request, faults, report)).await;
         let receiver = exchange.unwrap_or(Err(late))?;
         // The server has done its part: a file that gets its name now is not to be told of as late.
         if receiver.uses_disk() { smol::unblock(move || receiver.finish()).await } else { receiver.finish() }
@@ -68,7 +76,6 @@ impl Http {
         faults: Faults,
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Receiver, Unanswered> {
-        let _slot = self.slots.acquire().await;
         let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
         let prepare = move || Exchange::prepare(request, &proxies, &known, report);
         let exchange = if must_wait { smol::unblock(prepare).await } else { prepare() }?;

@@ -29,7 +29,8 @@
 //! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
 //! | commands waiting for the driver | 64 | [`Handle::call`] waits |
-//! | HTTP requests at once | 64 | more wait for their turn; their deadline runs |
+//! | HTTP requests at once | 64 | more wait for their turn; their deadline runs, and ends them as `Fault::Unsent` |
+//! | those with files, or saved, beside them | 16 | the same |
 //! | HTTP connections that nobody uses | 32 for a host, each for 60 s | they are closed |
 //! | an answer in memory, after gzip | [`MAX_BODY`](sanscord::machine::MAX_BODY) | `Fault::TooLong` |
 //! | what a request with files holds of them | two pieces of 128 KiB | the disk waits for the network, and it for the disk |

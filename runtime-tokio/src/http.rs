@@ -13,12 +13,13 @@ use reqwest::{Body, Client};
 use rustls::ClientConfig;
 use sanscord::machine::{Method, Progress, Request, Response, Unanswered};
 use sanscord_host::http::{
-    AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, Proxies, Receiver, Target, Upload, uses_disk,
+    AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, Proxies, Receiver, TRANSFERS, Target, Upload, is_transfer,
+    uses_disk,
 };
 use sanscord_host::{Network, SetupError};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// What all requests share.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Http {
     client: Client,
     proxies: Arc<Proxies>,
     slots: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
 }
 
 impl Http {
@@ -49,7 +51,8 @@ impl Http {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| SetupError::Tls { reason: error.to_string() })?;
-        Ok(Self { client, proxies, slots: Arc::new(Semaphore::new(AT_ONCE)) })
+        let [slots, transfers] = [AT_ONCE, TRANSFERS].map(|count| Arc::new(Semaphore::new(count)));
+        Ok(Self { client, proxies, slots, transfers })
     }
 
     pub(crate) async fn perform(
@@ -58,8 +61,13 @@ impl Http {
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Response, Unanswered> {
         let faults = Faults::new(&request);
-        let late = faults.late();
-        let exchange = timeout(request.deadline, self.exchange(request, faults, report)).await;
+        let (late, begun) = (faults.late(), Instant::now());
+        let slots = Arc::clone(if is_transfer(&request) { &self.transfers } else { &self.slots });
+        let slot = timeout(request.deadline, slots.acquire()).await;
+        // Nobody closes them.
+        let _slot = slot.map_err(|_| faults.no_turn())?;
+        let left = request.deadline.saturating_sub(begun.elapsed());
+        let exchange = timeout(left, self.exchange(request, faults, report)).await;
         let receiver = exchange.unwrap_or(Err(late))?;
         // The server has done its part: a file that gets its name now is not to be told of as late.
         if receiver.uses_disk() { on_disk(move || receiver.finish()).await } else { receiver.finish() }
@@ -71,8 +79,6 @@ impl Http {
         faults: Faults,
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Receiver, Unanswered> {
-        // Nobody closes it.
-        let _slot = self.slots.acquire().await;
         let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
         let prepare = move || Exchange::prepare(request, &proxies, &known, report);
         let Exchange { method, url, headers, upload, answer, .. } =

@@ -22,8 +22,12 @@ pub use upload::Upload;
 
 use crate::failure::{CUT, explain, is_cut, rustls_error};
 
-/// Requests that an adapter makes at once; more wait for their turn, and their deadlines run.
+/// Requests that an adapter makes at once, [transfers](is_transfer) aside; more wait for their turn, and their
+/// deadlines run: [`Faults::no_turn`].
 pub const AT_ONCE: usize = 64;
+
+/// [Transfers](is_transfer) that an adapter makes at once, beside [`AT_ONCE`]: long ones hold no other request back.
+pub const TRANSFERS: usize = 16;
 
 /// How long a connection is kept that nobody uses.
 pub const KEPT_FOR: Duration = Duration::from_secs(60);
@@ -94,6 +98,12 @@ impl Exchange {
     }
 }
 
+/// Whether a request may last: it carries files, or its answer is saved.
+#[must_use]
+pub const fn is_transfer(request: &Request) -> bool {
+    request.save.is_some() || matches!(request.body, Body::Parts(_))
+}
+
 /// Whether the disk is needed to prepare this request.
 #[must_use]
 pub fn uses_disk(request: &Request) -> bool {
@@ -145,6 +155,13 @@ impl Faults {
     #[must_use]
     pub fn late(&self) -> Unanswered {
         Unanswered::new(Fault::Late, format!("{} did not answer within {:?}", self.host, self.deadline))
+    }
+
+    /// Its deadline has passed before it had its turn.
+    #[must_use]
+    pub fn no_turn(&self) -> Unanswered {
+        let reason = format!("the request to {} had no turn within {:?}", self.host, self.deadline);
+        Unanswered::new(Fault::Unsent, reason)
     }
 
     /// The answer is longer than may be.

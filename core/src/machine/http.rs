@@ -217,7 +217,7 @@ impl Unanswered {
 /// What kind of fault keeps an HTTP request from being answered.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Fault {
-    /// The server has seen nothing of it: no route, refused, TLS failed.
+    /// The server has seen nothing of it: no route, refused, TLS failed, no turn in time.
     Unsent,
     /// It broke: the server may have carried it out, or not.
     Lost,

@@ -13,6 +13,8 @@ use super::{Next, Rig, Setup, Told, server};
 
 /// Requests that an adapter makes at once.
 const AT_ONCE: usize = 64;
+/// The same of those that carry files, or save their answer.
+const TRANSFERS: usize = 16;
 
 fn get(url: String) -> Request {
     Request {
@@ -379,11 +381,38 @@ pub(crate) fn waiting_for_a_turn_counts<R: Rig>() {
         .unwrap();
     let started = Instant::now();
     let unanswered = end(&mut rig, late).1.unwrap_err();
-    assert_eq!(unanswered.fault, Fault::Late, "{unanswered:?}");
+    assert_eq!(unanswered.fault, Fault::Unsent, "{unanswered:?}");
+    assert!(unanswered.reason.contains("no turn within 300ms"), "{unanswered:?}");
     assert!(started.elapsed() < Duration::from_secs(3));
     assert_eq!(web.seen.count("/ok"), 0);
     rig.call(move |toy, _| busy.into_iter().for_each(|asked| toy.cancel(asked))).unwrap();
     assert_eq!(ask(&mut rig, get(web.url("/ok"))).unwrap().status, 200);
+}
+
+pub(crate) fn transfers_hold_no_call_back<R: Rig>() {
+    let (mut rig, web) = (start::<R>(), Web::start());
+    let folder = folder("transfers");
+    let (url, parts) = (web.url("/drip"), vec![Part::Bytes("x".into())]);
+    let to = folder.clone();
+    let busy = rig
+        .call(move |toy, _| {
+            let save = |n| Some(Save { path: text(&to.join(format!("{n}"))), limit: 1_000_000 });
+            let busy = |n| toy.ask(Request { save: save(n), ..get(url.clone()) });
+            (0..AT_ONCE).map(busy).collect::<Vec<_>>()
+        })
+        .unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&mut rig, get(web.url("/ok"))).unwrap().status, 200);
+    }
+    // Those beyond their number have no turn, and nothing of them is sent.
+    let upload = post(web.url("/upload"), Body::Parts(parts));
+    let deadline = Duration::from_millis(300);
+    let (kind, reason) = fault(&mut rig, Request { deadline, ..upload.clone() });
+    assert_eq!((kind, web.seen.count("/upload")), (Fault::Unsent, 0), "{reason}");
+    assert!(web.seen.count("/drip") <= TRANSFERS);
+    rig.call(move |toy, _| busy.into_iter().for_each(|asked| toy.cancel(asked))).unwrap();
+    assert_eq!(ask(&mut rig, upload).unwrap().status, 200);
+    vanishes(&folder, 0);
 }
 
 pub(crate) fn requests_go_by_a_proxy<R: Rig>() {

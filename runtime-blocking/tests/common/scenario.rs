@@ -60,6 +60,7 @@ macro_rules! scenarios {
             a_cancelled_request_leaves_nothing
             cancelled_requests_make_room
             waiting_for_a_turn_counts
+            transfers_hold_no_call_back
             requests_go_by_a_proxy
             a_proxy_that_refuses_is_told
             an_ending_driver_lets_requests_out
