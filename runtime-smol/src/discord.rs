@@ -2,9 +2,9 @@
 
 use futures_util::stream::{self, Stream};
 use sanscord::machine::{Progress, Response};
-use sanscord::rest::session::{CallId, Event};
+use sanscord::rest::session::Event;
 use sanscord::rest::{Call, Cause, Draft, Endpoint, Error, Step, Task, task};
-use sanscord_host::discord::{Answer, Desk, Options, Watch};
+use sanscord_host::discord::{Answer, Claim, Desk, Options, Watch};
 use smol::channel::bounded;
 
 use crate::{Events, Handle, SetupError, start};
@@ -12,7 +12,7 @@ use crate::{Events, Handle, SetupError, start};
 /// Makes calls of Discord's REST API. Cheap to clone; it ends with its last clone.
 ///
 /// Calls wait for limits and are repeated where that is safe: see
-/// [`Session`](sanscord::rest::session::Session). A call whose future is dropped is taken back.
+/// [`Session`](sanscord::rest::session::Session). A call whose future is dropped is taken back: it is not sent if it has not been yet.
 #[derive(Clone, Debug)]
 pub struct Discord {
     handle: Handle<Desk>,
@@ -92,11 +92,15 @@ impl Discord {
         let answer: Answer = Box::new(move |result| {
             let _ = answer.try_send(result);
         });
-        let called = self.handle.call(move |desk, now| desk.call(now, draft, answer, watch)).await;
-        let Ok(call) = called else { return Err(ended) };
-        let mut guard = Guard { handle: &self.handle, call: Some(call) };
+        let claim = Claim::default();
+        // Before the call is made: it may be dropped while it waits for the driver.
+        let mut guard = Guard { handle: &self.handle, claim: Some(claim.clone()) };
+        let made = self.handle.call(move |desk, now| desk.call_for(&claim, now, draft, answer, watch));
+        if made.await.is_err() {
+            return Err(ended);
+        }
         let answer = answered.recv().await;
-        guard.call = None;
+        guard.claim = None;
         answer.unwrap_or(Err(ended))
     }
 
@@ -120,12 +124,12 @@ impl Discord {
 /// Takes a call back whose future is dropped.
 struct Guard<'a> {
     handle: &'a Handle<Desk>,
-    call: Option<CallId>,
+    claim: Option<Claim>,
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
+        if let Some(call) = self.claim.take().and_then(|claim| claim.drop_call()) {
             self.handle.tell(move |desk, now| desk.cancel(now, call));
         }
     }

@@ -48,6 +48,8 @@ pub struct Driver<M: Machine> {
     http: Http,
     requests: HashMap<RequestId, AbortHandle>,
     commands: Pin<Box<Receiver<Command<M>>>>,
+    /// Commands that nobody waits for.
+    told: Pin<Box<Receiver<Command<M>>>>,
     handles_gone: bool,
     events: Arc<Queue<M::Event>>,
     /// Connections being made, open ones, and requests.
@@ -93,6 +95,7 @@ impl<M: Machine> Driver<M> {
         let tls = Arc::new(network.client_config()?);
         let executor = Arc::new(Executor::new());
         let (to_commands, commands) = bounded(COMMANDS);
+        let (to_told, told) = unbounded();
         let (to_reports, reports) = unbounded();
         let (inbox, incoming) = bounded(BATCH);
         let events = Arc::new(Queue::new());
@@ -107,6 +110,7 @@ impl<M: Machine> Driver<M> {
             connect_timeout: network.connect_limit(),
             requests: HashMap::new(),
             commands: Box::pin(commands),
+            told: Box::pin(told),
             handles_gone: false,
             events: Arc::clone(&events),
             tasks: FuturesUnordered::new(),
@@ -124,7 +128,7 @@ impl<M: Machine> Driver<M> {
             buffer: vec![0; MAX_DATAGRAM],
             ending: None,
         };
-        Ok((driver, Handle::new(to_commands), Events::new(events)))
+        Ok((driver, Handle::new(to_commands, to_told), Events::new(events)))
     }
 
     /// Runs until the machine is finished, or until every [`Handle`] and the [`Events`] have been dropped; then what
@@ -318,6 +322,15 @@ impl<M: Machine> Driver<M> {
     }
 
     fn hear(&mut self, cx: &mut Context<'_>) -> bool {
+        // All of them before anything else: what is not wanted any more is not to be sent.
+        let mut heard = false;
+        while let Poll::Ready(Some(command)) = self.told.as_mut().poll_next(cx) {
+            command(&mut self.machine, self.clock.now());
+            heard = true;
+        }
+        if heard && self.ending.is_none() {
+            self.drain();
+        }
         for _ in 0..BATCH {
             match self.commands.as_mut().poll_next(cx) {
                 Poll::Ready(Some(command)) => {

@@ -46,6 +46,8 @@ pub struct Driver<M: Machine> {
     http: Http,
     requests: HashMap<RequestId, AbortHandle>,
     commands: mpsc::Receiver<Command<M>>,
+    /// Commands that nobody waits for.
+    told: mpsc::UnboundedReceiver<Command<M>>,
     handles_gone: bool,
     events: Arc<Queue<M::Event>>,
     /// Connections being made, open ones, and requests.
@@ -88,6 +90,7 @@ impl<M: Machine> Driver<M> {
     pub(crate) fn new(machine: M, network: &Network, audio: Listener) -> Result<Started<M>, SetupError> {
         let tls = network.client_config()?;
         let (to_commands, commands) = mpsc::channel(COMMANDS);
+        let (to_told, told) = mpsc::unbounded_channel();
         let (to_reports, reports) = mpsc::unbounded_channel();
         let (inbox, incoming) = mpsc::channel(BATCH);
         let events = Arc::new(Queue::new());
@@ -102,6 +105,7 @@ impl<M: Machine> Driver<M> {
             tls: Arc::new(tls),
             connect_timeout: network.connect_limit(),
             commands,
+            told,
             handles_gone: false,
             events: Arc::clone(&events),
             tasks: JoinSet::new(),
@@ -118,7 +122,7 @@ impl<M: Machine> Driver<M> {
             buffer: vec![0; MAX_DATAGRAM],
             ending: None,
         };
-        Ok((driver, Handle::new(to_commands), Events::new(events)))
+        Ok((driver, Handle::new(to_commands, to_told), Events::new(events)))
     }
 
     /// Runs until the machine is finished, or until every [`Handle`] and the [`Events`] have been dropped; then what
@@ -311,6 +315,15 @@ impl<M: Machine> Driver<M> {
     }
 
     fn hear(&mut self, cx: &mut Context<'_>) -> bool {
+        // All of them before anything else: what is not wanted any more is not to be sent.
+        let mut heard = false;
+        while let Poll::Ready(Some(command)) = self.told.poll_recv(cx) {
+            command(&mut self.machine, self.clock.now());
+            heard = true;
+        }
+        if heard && self.ending.is_none() {
+            self.drain();
+        }
         for _ in 0..BATCH {
             match self.commands.poll_recv(cx) {
                 Poll::Ready(Some(command)) => {

@@ -12,13 +12,17 @@ use crate::Ended;
 /// Runs commands on a machine that a driver holds. Cheap to clone.
 pub struct Handle<M> {
     commands: mpsc::Sender<Command<M>>,
+    told: mpsc::UnboundedSender<Command<M>>,
 }
 
 pub(crate) type Command<M> = Box<dyn FnOnce(&mut M, Timestamp) + Send>;
 
 impl<M> Handle<M> {
-    pub(crate) fn new(commands: mpsc::Sender<Command<M>>) -> Self {
-        Self { commands }
+    pub(crate) const fn new(
+        commands: mpsc::Sender<Command<M>>,
+        told: mpsc::UnboundedSender<Command<M>>,
+    ) -> Self {
+        Self { commands, told }
     }
 
     /// Runs a command on the machine, in the driver's task and at once, and answers what it returned.
@@ -54,15 +58,16 @@ impl<M> Handle<M> {
         }
     }
 
-    /// Runs a command on the machine later, unless the driver has ended or too many commands wait already.
+    /// Runs a command on the machine later, before those that wait, unless the driver has ended. Nothing bounds how
+    /// many of these may wait but whoever tells: it must be for something that the machine holds, and once.
     pub(crate) fn tell(&self, command: impl FnOnce(&mut M, Timestamp) + Send + 'static) {
-        let _ = self.commands.try_send(Box::new(command));
+        let _ = self.told.send(Box::new(command));
     }
 }
 
 impl<M> Clone for Handle<M> {
     fn clone(&self) -> Self {
-        Self { commands: self.commands.clone() }
+        Self { commands: self.commands.clone(), told: self.told.clone() }
     }
 }
 

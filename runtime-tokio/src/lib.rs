@@ -27,6 +27,7 @@
 //! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
 //! | commands waiting for the driver | 64 | [`Handle::call`] waits |
+//! | calls taken back that the driver has not heard of | one for each call that the session holds | |
 //! | HTTP requests at once | 64 | more wait for their turn; their deadline runs, and ends them as `Fault::Unsent` |
 //! | those with files, or saved, beside them | 16 | the same |
 //! | HTTP connections that nobody uses | 32 for a host, each for 60 s | they are closed |

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sanscord::machine::{Input, Log, Machine, Output, Progress, Response};
@@ -122,6 +123,42 @@ pub type Answer = Box<dyn FnOnce(Result<Response, Error>) + Send>;
 /// Hears how far a call has come.
 pub type Watch = Box<dyn FnMut(Progress) + Send>;
 
+/// Who waits for a call's answer, and may stop to.
+///
+/// It knows at every moment what there is to be taken back: nothing yet, or which call.
+#[derive(Clone, Debug, Default)]
+pub struct Claim(Arc<Mutex<Stage>>);
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// The desk has not heard of it.
+    #[default]
+    Asked,
+    Made(CallId),
+    /// Nobody waits any more.
+    Dropped,
+}
+
+impl Claim {
+    /// Nobody waits any more. Answers with the call to take back; one that has not been made yet never will be.
+    #[must_use]
+    pub fn drop_call(&self) -> Option<CallId> {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *stage, Stage::Dropped) {
+            Stage::Made(call) => Some(call),
+            Stage::Asked | Stage::Dropped => None,
+        }
+    }
+
+    /// Makes the call, if somebody still waits.
+    fn make(&self, make: impl FnOnce() -> CallId) {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*stage, Stage::Asked) {
+            *stage = Stage::Made(make());
+        }
+    }
+}
+
 /// A session whose answers go to whoever waits for them; what is nobody's own it tells as events.
 pub struct Desk {
     session: Session,
@@ -141,6 +178,19 @@ impl Desk {
         let call = self.session.call(now, draft);
         self.waiting.insert(call, (answer, watch));
         call
+    }
+
+    /// As [`call`](Self::call), for somebody who may have stopped to wait: then it is not made, and `answer` is
+    /// dropped.
+    pub fn call_for(
+        &mut self,
+        claim: &Claim,
+        now: Timestamp,
+        draft: Draft,
+        answer: Answer,
+        watch: Option<Watch>,
+    ) {
+        claim.make(|| self.call(now, draft, answer, watch));
     }
 
     /// Takes a call back.
