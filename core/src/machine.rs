@@ -53,6 +53,14 @@ pub trait Machine {
         let _ = event;
         None
     }
+
+    /// Whether a driver may drop this event, and count that, when nobody takes events: it is news that nothing waits
+    /// for, and what causes such events does not slow down. Others are kept whatever their number.
+    #[must_use]
+    fn may_be_dropped(event: &Self::Event) -> bool {
+        let _ = event;
+        false
+    }
 }
 
 /// A line for a log. It holds no secret.

@@ -243,7 +243,8 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                 }
                 Output::Event(event) => {
                     log::event::<M>(&event);
-                    self.events.push(event);
+                    let may_be_dropped = M::may_be_dropped(&event);
+                    self.events.push(event, may_be_dropped);
                 }
                 Output::Wait(deadline) => {
                     self.deadline = deadline;

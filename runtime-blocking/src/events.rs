@@ -13,7 +13,8 @@ use crate::{EVENT_CAPACITY, Ended};
 ///
 /// Holds [`EVENT_CAPACITY`] events. Once it is full the driver reads no WebSocket until half of them have been
 /// taken; timers, sends, datagrams and commands go on, and what events they cause are kept beyond that number.
-/// Nothing is lost. If it is dropped, events are discarded and the driver goes on.
+/// Nothing is lost but what the machine [gives up](sanscord::machine::Machine::may_be_dropped), which is
+/// [counted](Self::dropped). If it is dropped, events are discarded and the driver goes on.
 ///
 /// It is an iterator that waits for the next event and ends with the driver.
 #[derive(Debug)]
@@ -37,6 +38,13 @@ pub enum NextError {
 impl<E> Events<E> {
     pub(crate) fn new(queue: Arc<Queue<E>>, alive: Arc<Alive>) -> Self {
         Self { queue, _alive: alive }
+    }
+
+    /// Events that were dropped because so many waited: only such as
+    /// [may be](sanscord::machine::Machine::may_be_dropped).
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.queue.lock().dropped
     }
 
     /// Waits for the next event, but no longer than `timeout`.
@@ -74,6 +82,7 @@ pub(crate) struct Queue<E> {
 #[derive(Debug)]
 struct State<E> {
     events: VecDeque<E>,
+    dropped: u64,
     /// The driver has ended.
     ended: bool,
     /// Nobody listens any more.
@@ -84,13 +93,16 @@ struct State<E> {
 
 impl<E> Queue<E> {
     pub(crate) fn new(driver: Arc<Waker>) -> Self {
-        let state = State { events: VecDeque::new(), ended: false, abandoned: false, paused: false };
+        let state = State { events: VecDeque::new(), dropped: 0, ended: false, abandoned: false, paused: false };
         Self { state: Mutex::new(state), arrived: Condvar::new(), driver }
     }
 
-    pub(crate) fn push(&self, event: E) {
+    /// Adds an event; discards it if nobody listens any more, or if it may be dropped and [`EVENT_CAPACITY`] wait.
+    pub(crate) fn push(&self, event: E, may_be_dropped: bool) {
         let mut state = self.lock();
-        if !state.abandoned {
+        if may_be_dropped && state.events.len() >= EVENT_CAPACITY {
+            state.dropped += 1;
+        } else if !state.abandoned {
             state.events.push_back(event);
             self.arrived.notify_one();
         }

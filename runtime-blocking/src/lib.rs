@@ -24,6 +24,7 @@
 //! | what | bound | at the bound |
 //! |---|---|---|
 //! | events not taken | [`EVENT_CAPACITY`] | no WebSocket is read until half of them have been taken |
+//! | those of them that may be dropped, as a [`Discord`]'s | the same | they are dropped and [counted](Events::dropped) |
 //! | bytes waiting to be sent on a WebSocket | 1 MiB, and one frame of any size | it is given up: `Closed::Lost` |
 //! | a WebSocket message | 256 MiB | `Closed::Lost` |
 //! | HTTP requests at once | 64 | more wait for their turn; their deadline runs, and ends them as `Fault::Unsent` |

@@ -45,6 +45,10 @@ impl Rig for Blocking {
         }
     }
 
+    fn dropped(&self) -> u64 {
+        self.events.as_ref().unwrap().dropped()
+    }
+
     fn drop_events(&mut self) {
         self.events = None;
     }

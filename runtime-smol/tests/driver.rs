@@ -52,6 +52,10 @@ impl Rig for Smol {
         block_on(or(next, late))
     }
 
+    fn dropped(&self) -> u64 {
+        self.events.as_ref().unwrap().dropped()
+    }
+
     fn drop_events(&mut self) {
         self.events = None;
     }

@@ -54,6 +54,10 @@ impl Rig for Tokio {
         }
     }
 
+    fn dropped(&self) -> u64 {
+        self.events.as_ref().unwrap().dropped()
+    }
+
     fn drop_events(&mut self) {
         self.events = None;
     }

@@ -253,4 +253,9 @@ impl Machine for Desk {
     fn log(event: &Event) -> Option<Log> {
         Session::log(event)
     }
+
+    /// Calls tell of their waits and repeats whether anybody listens or not.
+    fn may_be_dropped(event: &Event) -> bool {
+        !matches!(event, Event::Stopped)
+    }
 }

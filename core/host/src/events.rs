@@ -14,7 +14,8 @@ use crate::EVENT_CAPACITY;
 ///
 /// Holds [`EVENT_CAPACITY`] events. Once it is full the driver reads no WebSocket until half of them have been
 /// taken; timers, sends, datagrams and commands go on, and what events they cause are kept beyond that number.
-/// Nothing is lost. If it is dropped, events are discarded and the driver goes on.
+/// Nothing is lost but what the machine [gives up](sanscord::machine::Machine::may_be_dropped), which is
+/// [counted](Self::dropped). If it is dropped, events are discarded and the driver goes on.
 #[derive(Debug)]
 pub struct Events<E> {
     queue: Arc<Queue<E>>,
@@ -25,6 +26,13 @@ impl<E> Events<E> {
     #[must_use]
     pub const fn new(queue: Arc<Queue<E>>) -> Self {
         Self { queue }
+    }
+
+    /// Events that were dropped because so many waited: only such as
+    /// [may be](sanscord::machine::Machine::may_be_dropped).
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.queue.lock().dropped
     }
 
     /// Waits for the next event. `None` once the driver has ended and all events have been taken.
@@ -58,6 +66,7 @@ pub struct Queue<E> {
 #[derive(Debug)]
 struct State<E> {
     events: VecDeque<E>,
+    dropped: u64,
     /// The driver has ended.
     ended: bool,
     /// Nobody listens any more.
@@ -80,6 +89,7 @@ impl<E> Queue<E> {
     pub const fn new() -> Self {
         let state = State {
             events: VecDeque::new(),
+            dropped: 0,
             ended: false,
             abandoned: false,
             paused: false,
@@ -89,10 +99,12 @@ impl<E> Queue<E> {
         Self { state: Mutex::new(state) }
     }
 
-    /// Adds an event; discards it if nobody listens any more.
-    pub fn push(&self, event: E) {
+    /// Adds an event; discards it if nobody listens any more, or if it may be dropped and [`EVENT_CAPACITY`] wait.
+    pub fn push(&self, event: E, may_be_dropped: bool) {
         let mut state = self.lock();
-        if !state.abandoned {
+        if may_be_dropped && state.events.len() >= EVENT_CAPACITY {
+            state.dropped += 1;
+        } else if !state.abandoned {
             state.events.push_back(event);
             wake(state, |state| state.listener.take());
         }

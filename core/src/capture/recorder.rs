@@ -315,6 +315,10 @@ impl<M: Replayable> Machine for Capture<M> {
     fn log(event: &M::Event) -> Option<Log> {
         M::log(event)
     }
+
+    fn may_be_dropped(event: &M::Event) -> bool {
+        M::may_be_dropped(event)
+    }
 }
 
 fn clean_value(value: &impl Serialize, redactor: &mut Redactor) -> Value {

@@ -32,6 +32,8 @@ pub(crate) enum Told {
     Input(Input),
     Datagram(SocketId, Vec<u8>),
     Number(u64),
+    /// May be dropped.
+    News(u64),
 }
 
 impl Toy {
@@ -109,6 +111,10 @@ impl Toy {
         self.outputs.push_back(Output::Event(Told::Number(number)));
     }
 
+    pub(crate) fn news(&mut self, number: u64) {
+        self.outputs.push_back(Output::Event(Told::News(number)));
+    }
+
     pub(crate) fn finish(&mut self) {
         self.finished = true;
     }
@@ -151,6 +157,10 @@ impl Machine for Toy {
     fn is_finished(&self) -> bool {
         self.finished && self.outputs.is_empty()
     }
+
+    fn may_be_dropped(event: &Told) -> bool {
+        matches!(event, Told::News(_))
+    }
 }
 
 /// One of the adapters, driving a [`Toy`].
@@ -162,6 +172,8 @@ pub(crate) trait Rig: Sized {
         command: impl FnOnce(&mut Toy, Timestamp) -> T + Send + 'static,
     ) -> Option<T>;
     fn next(&mut self, timeout: Duration) -> Next;
+    /// Events that were dropped.
+    fn dropped(&self) -> u64;
     /// Drops the events and keeps the handle.
     fn drop_events(&mut self);
     fn trust(path: &Path) -> Result<(), String>;

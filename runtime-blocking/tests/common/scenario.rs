@@ -69,6 +69,7 @@ macro_rules! scenarios {
             commands_wake_a_sleeping_driver
             deadlines_are_kept
             a_full_queue_loses_nothing
+            news_that_nobody_takes_is_dropped_and_counted
             a_panicking_command_hurts_only_its_caller
             a_panicking_audio_callback_hangs_nobody
             without_a_listener_the_driver_goes_on
@@ -576,6 +577,25 @@ pub(crate) fn a_full_queue_loses_nothing<R: Rig>() {
     }
     assert_eq!(numbers, 1);
     assert!((4000..8000).contains(&before), "{before} frames were queued");
+}
+
+pub(crate) fn news_that_nobody_takes_is_dropped_and_counted<R: Rig>() {
+    const MANY: u64 = 10_000;
+    const ROOM: u64 = 4096;
+    let mut rig = start::<R>();
+    rig.call(|toy, _| {
+        (0..MANY).for_each(|n| toy.news(n));
+        toy.tell(1);
+    })
+    .unwrap();
+    for n in 0..ROOM {
+        assert!(matches!(told(&mut rig), Told::News(told) if told == n), "{n}");
+    }
+    // What nobody may drop is there.
+    assert!(matches!(told(&mut rig), Told::Number(1)));
+    assert_eq!(rig.dropped(), MANY - ROOM);
+    rig.call(|toy, _| toy.news(7)).unwrap();
+    assert!(matches!(told(&mut rig), Told::News(7)));
 }
 
 pub(crate) fn a_panicking_command_hurts_only_its_caller<R: Rig>() {

@@ -134,6 +134,10 @@ impl<M: Machine> Machine for Wired<M> {
     fn log(event: &Self::Event) -> Option<sanscord::machine::Log> {
         M::log(event)
     }
+
+    fn may_be_dropped(event: &Self::Event) -> bool {
+        M::may_be_dropped(event)
+    }
 }
 
 #[cfg(test)]
