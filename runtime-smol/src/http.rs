@@ -23,7 +23,7 @@ use smol::lock::Semaphore;
 use smol::net::TcpStream;
 use smol_hyper::rt::FuturesIo;
 
-use crate::pool::{Pool, Sender};
+use crate::pool::{Pool, Sender, Way};
 use crate::socket::{dial, reach, timeout};
 use crate::tls::Stream as Transport;
 
@@ -64,8 +64,11 @@ impl Http {
         let slot = timeout(request.deadline, slots.acquire()).await;
         let _slot = slot.ok_or_else(|| faults.no_turn())?;
         let left = request.deadline.saturating_sub(begun.elapsed());
+        let pool = self.pool.clone();
         let exchange = timeout(left, self.exchange(request, faults, report)).await;
-        let receiver = exchange.unwrap_or(Err(late))?;
+        let (receiver, way, sender) = exchange.unwrap_or(Err(late))?;
+        // The answer is there: no deadline may take it away again.
+        pool.keep(way, sender).await;
         // The server has done its part: a file that gets its name now is not to be told of as late.
         if receiver.uses_disk() { smol::unblock(move || receiver.finish()).await } else { receiver.finish() }
     }
@@ -75,7 +78,7 @@ impl Http {
         request: Request,
         faults: Faults,
         report: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<Receiver, Unanswered> {
+    ) -> Result<(Receiver, Way, Sender), Unanswered> {
         let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
         let prepare = move || Exchange::prepare(request, &proxies, &known, report);
         let exchange = if must_wait { smol::unblock(prepare).await } else { prepare() }?;
@@ -136,8 +139,7 @@ impl Http {
                 receiver = smol::unblock(move || receiver.flush().map(|()| receiver)).await?;
             }
         }
-        self.pool.keep(way, sender).await;
-        Ok(receiver)
+        Ok((receiver, way, sender))
     }
 
     async fn connect(
