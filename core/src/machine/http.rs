@@ -35,13 +35,23 @@ impl fmt::Debug for Request {
     }
 }
 
-/// A URL as it may be logged: what follows `/webhooks/<id>/` or `/interactions/<id>/` is a token, and a query may
-/// hold one.
+/// A URL as it may be logged: what follows `/webhooks/<id>/` or `/interactions/<id>/` is a token, a query may hold
+/// one, and what stands before the host is a name and a password.
 pub(crate) fn shown(url: &str) -> impl fmt::Display + '_ {
     struct Shown<'a>(&'a str);
     impl fmt::Display for Shown<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let path = self.0.split(['?', '#']).next().unwrap_or_default();
+            let open = self.0.split(['?', '#']).next().unwrap_or_default();
+            let parts = open.split_once("://").filter(|(scheme, _)| !scheme.contains('/'));
+            let rest = parts.map_or(open, |(_, rest)| rest);
+            let (authority, path) = rest.split_at(rest.find(['/', '\\']).unwrap_or(rest.len()));
+            if let Some((scheme, _)) = parts {
+                write!(f, "{scheme}://")?;
+            }
+            match authority.rsplit_once('@') {
+                Some((_, host)) => write!(f, "..@{host}")?,
+                None => f.write_str(authority)?,
+            }
             let secret = ["/webhooks/", "/interactions/"].iter().find_map(|marker| {
                 let id = path.find(marker)? + marker.len();
                 Some(id + path.get(id..)?.find('/')? + 1)
@@ -244,6 +254,11 @@ mod tests {
             ("https://d/api/v10/webhooks/5", "GET https://d/api/v10/webhooks/5"),
             ("https://d/interactions/5/secret/callback", "GET https://d/interactions/5/.."),
             ("https://cdn/a.png?ex=1&hm=secret", "GET https://cdn/a.png"),
+            ("http://user:secret@host:8080/users/@me", "GET http://..@host:8080/users/@me"),
+            ("http://user:sec@ret@host", "GET http://..@host"),
+            ("secret@host/webhooks/5/secret", "GET ..@host/webhooks/5/.."),
+            ("/webhooks/5/secret://x@y", "GET /webhooks/5/.."),
+            ("nonsense", "GET nonsense"),
         ] {
             let request = Request {
                 method: Method::Get,
