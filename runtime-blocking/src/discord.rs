@@ -7,7 +7,7 @@ use sanscord::machine::{Progress, Response};
 use sanscord::rest::{Call, Cause, Draft, Endpoint, Error, Step, Task, task};
 use sanscord_host::discord::{Answer, Desk, Options, Watch};
 
-use crate::{Events, Handle, SetupError, start};
+use crate::{Events, Handle, Network, SetupError, start};
 
 /// Makes calls of Discord's REST API. Cheap to clone; it ends with its last clone.
 ///
@@ -46,6 +46,16 @@ impl Discord {
         options: Options,
     ) -> Result<(Self, Events<sanscord::rest::session::Event>), SetupError> {
         let (desk, network) = options.into_desk()?;
+        Self::with_desk(desk, network)
+    }
+
+    /// A client in front of a session of one's own making: with a configuration that [`Options`] have no word for
+    /// ([`Desk::from_config`]), or with limits that another process has learned.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] if no thread can be had.
+    pub fn with_desk(desk: Desk, network: Network) -> Result<(Self, Events<sanscord::rest::session::Event>), SetupError> {
         let (handle, events) = start(desk, network)?;
         Ok((Self { handle }, events))
     }

@@ -7,7 +7,7 @@ use sanscord::rest::{Call, Cause, Draft, Endpoint, Error, Step, Task, task};
 use sanscord_host::discord::{Answer, Claim, Desk, Options, Watch};
 use smol::channel::bounded;
 
-use crate::{Events, Handle, SetupError, start};
+use crate::{Events, Handle, Network, SetupError, start};
 
 /// Makes calls of Discord's REST API. Cheap to clone; it ends with its last clone.
 ///
@@ -44,6 +44,16 @@ impl Discord {
     /// As with [`new`](Self::new).
     pub fn with_events(options: Options) -> Result<(Self, Events<Event>), SetupError> {
         let (desk, network) = options.into_desk()?;
+        Self::with_desk(desk, network)
+    }
+
+    /// A client in front of a session of one's own making: with a configuration that [`Options`] have no word for
+    /// ([`Desk::from_config`]), or with limits that another process has learned.
+    ///
+    /// # Errors
+    ///
+    /// As with [`new`](Self::new).
+    pub fn with_desk(desk: Desk, network: Network) -> Result<(Self, Events<Event>), SetupError> {
         let (driver, handle, events) = start(desk, network)?;
         smol::spawn(driver.run()).detach();
         Ok((Self { handle }, events))

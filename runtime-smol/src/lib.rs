@@ -61,7 +61,7 @@ use sanscord::machine::{Audio, Machine};
 pub use discord::Discord;
 pub use driver::{Driver, Started};
 pub use handle::Handle;
-pub use sanscord_host::discord::Options;
+pub use sanscord_host::discord::{Desk, Options};
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
 pub use sanscord_host::events::Events;
 pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, SetupError, seed, state};

@@ -22,8 +22,8 @@ pub struct Options {
     base: String,
     name: Option<(String, String)>,
     network: Network,
-    deadline: Option<Duration>,
-    attempts: Option<u32>,
+    /// But for its API.
+    config: Config,
 }
 
 impl Options {
@@ -36,8 +36,7 @@ impl Options {
             base: API_BASE.to_owned(),
             name: None,
             network: Network::new(),
-            deadline: None,
-            attempts: None,
+            config: Config::new(Api::anonymous(API_BASE)),
         }
     }
 
@@ -86,14 +85,62 @@ impl Options {
     /// How long a call may take that says nothing itself, waiting and repeats included; 10 minutes if not given.
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+        self.config.deadline = deadline;
         self
     }
 
     /// How often a call is tried at most when the network or Discord fails; 5 if not given.
     #[must_use]
     pub const fn attempts(mut self, attempts: u32) -> Self {
-        self.attempts = Some(attempts);
+        self.config.attempts = attempts;
+        self
+    }
+
+    /// Requests a second over all routes, interactions' aside, as Discord grants them to this bot; 50 if not given.
+    /// Large bots have more.
+    #[must_use]
+    pub const fn per_second(mut self, requests: u32) -> Self {
+        self.config.limits.per_second = requests;
+        self
+    }
+
+    /// Invalid requests (401, 403, 429) in 10 minutes at which no more are sent for a while; 5,000 if not given.
+    /// Discord bans an address for 10,000: less is right where more than two processes share one.
+    #[must_use]
+    pub const fn invalid(mut self, requests: u32) -> Self {
+        self.config.limits.invalid = requests;
+        self
+    }
+
+    /// Calls at once, waiting ones included; more are refused. 100,000 if not given.
+    #[must_use]
+    pub const fn capacity(mut self, calls: usize) -> Self {
+        self.config.capacity = calls;
+        if self.config.limits.tickets < calls {
+            self.config.limits.tickets = calls;
+        }
+        self
+    }
+
+    /// How long one HTTP exchange may take that carries no file; 15 seconds if not given.
+    #[must_use]
+    pub fn exchange(mut self, time: Duration) -> Self {
+        self.config.exchange = time;
+        self.hold()
+    }
+
+    /// The same for one that carries files, or saves one; 5 minutes if not given.
+    #[must_use]
+    pub fn transfer(mut self, time: Duration) -> Self {
+        self.config.transfer = time;
+        self.hold()
+    }
+
+    /// A limiter that gave a request up while it lasts would grant too many.
+    fn hold(mut self) -> Self {
+        let longest = self.config.exchange.max(self.config.transfer);
+        let limits = &mut self.config.limits;
+        limits.hold = limits.hold.max(longest.saturating_mul(2));
         self
     }
 
@@ -107,13 +154,9 @@ impl Options {
         if let Some((name, version)) = &self.name {
             api = api.with_name(name, version);
         }
-        let mut config = Config::new(api);
-        config.deadline = self.deadline.unwrap_or(config.deadline);
-        config.attempts = self.attempts.unwrap_or(config.attempts);
-        // Drivers begin their clock when they are made, which is next.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-        config.epoch = now.and_then(|now| u64::try_from(now.as_millis()).ok());
-        Ok((Desk::new(Session::new(config, seed()?)), self.network))
+        let mut config = self.config;
+        config.api = api;
+        Ok((Desk::from_config(config)?, self.network))
     }
 }
 
@@ -170,6 +213,20 @@ impl Desk {
     #[must_use]
     pub const fn new(session: Session) -> Self {
         Self { session, waiting: BTreeMap::new() }
+    }
+
+    /// A desk in front of a new session of this configuration. If that does not say what time it is, it is that of
+    /// the system: a driver is to be made next, which begins its clock then.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Entropy`] if the operating system gives no randomness.
+    pub fn from_config(mut config: Config) -> Result<Self, SetupError> {
+        if config.epoch.is_none() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+            config.epoch = now.and_then(|now| u64::try_from(now.as_millis()).ok());
+        }
+        Ok(Self::new(Session::new(config, seed()?)))
     }
 
     /// Makes a call. `answer` is called once, on the driver's thread, unless the driver ends or the call is taken
@@ -257,5 +314,90 @@ impl Machine for Desk {
     /// Calls tell of their waits and repeats whether anybody listens or not.
     fn may_be_dropped(event: &Event) -> bool {
         !matches!(event, Event::Stopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use sanscord::machine::{Method, Request};
+    use sanscord::rest::Cause;
+
+    use super::*;
+
+    fn desk(options: impl FnOnce(Options) -> Options) -> Desk {
+        options(Options::new(Token::new("token"))).into_desk().unwrap().0
+    }
+
+    fn call(desk: &mut Desk, draft: Draft) -> Receiver<Result<Response, Error>> {
+        let (answer, answered) = channel();
+        desk.call(Timestamp::ZERO, draft, Box::new(move |result| answer.send(result).unwrap()), None);
+        answered
+    }
+
+    fn get(n: u32) -> Draft {
+        Draft::new(Method::Get, format!("/channels/{n}"))
+    }
+
+    fn sent(desk: &mut Desk) -> Vec<Request> {
+        let mut sent = Vec::new();
+        loop {
+            match desk.poll_output() {
+                Output::SendRequest(_, request) => sent.push(request),
+                Output::Event(_) => {}
+                Output::Wait(_) => return sent,
+                output => panic!("{output:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn options_reach_the_session() {
+        let mut few = desk(|options| options.per_second(2).exchange(Duration::from_secs(7)));
+        let mut default = desk(|options| options);
+        for n in 0..60 {
+            call(&mut few, get(n));
+            call(&mut default, get(n));
+        }
+        let (few, default) = (sent(&mut few), sent(&mut default));
+        assert_eq!((few.len(), default.len()), (2, 50));
+        let deadlines = [&few, &default].map(|sent| sent.first().unwrap().deadline);
+        assert_eq!(deadlines, [Duration::from_secs(7), Duration::from_secs(15)]);
+
+        let mut small = desk(|options| options.capacity(3));
+        let answers: Vec<_> = (0..4).map(|n| call(&mut small, get(n))).collect();
+        sent(&mut small);
+        let ends: Vec<_> = answers.iter().map(|answer| answer.try_recv().ok()).collect();
+        let [None, None, None, Some(Err(error))] = &ends[..] else { panic!("{ends:?}") };
+        assert!(matches!(error.cause, Cause::Held(_)), "{error}");
+        assert!(small.session().pending() == 3);
+    }
+
+    #[test]
+    fn a_longer_transfer_is_waited_for() {
+        let hour = Duration::from_secs(3600);
+        let options = Options::new(Token::new("")).transfer(hour).capacity(200_000).invalid(9);
+        let limits = options.config.limits;
+        assert!(limits.hold > hour);
+        assert_eq!((limits.tickets, limits.invalid), (200_000, 9));
+        let limits = Options::new(Token::new("")).transfer(Duration::from_secs(1)).capacity(3).config.limits;
+        assert_eq!((limits.hold, limits.tickets), (Duration::from_secs(900), 100_000));
+    }
+
+    #[test]
+    fn a_call_that_nobody_waits_for_is_not_made() {
+        let mut desk = desk(|options| options);
+        let claim = Claim::default();
+        desk.call_for(&claim, Timestamp::ZERO, get(1), Box::new(|_| {}), None);
+        assert_eq!(desk.session().pending(), 1);
+        let made = claim.drop_call().unwrap();
+        assert_eq!(claim.drop_call(), None);
+        desk.cancel(Timestamp::ZERO, made);
+        assert_eq!(desk.session().pending(), 0);
+        let claim = Claim::default();
+        assert_eq!(claim.drop_call(), None);
+        desk.call_for(&claim, Timestamp::ZERO, get(1), Box::new(|_| panic!("nobody waits")), None);
+        assert_eq!(desk.session().pending(), 0);
     }
 }
