@@ -28,6 +28,7 @@
 //! | `session` | the machine that makes calls: in turn, again where that is safe, in time |
 //! | `task` | what takes several requests |
 //! | `download` | attachments, into memory or a file |
+//! | `webhook_url` | webhooks by their URLs |
 //! | `gateway` | `GET /gateway/bot` |
 
 pub mod api;
@@ -48,6 +49,7 @@ pub mod session;
 pub mod task;
 pub mod upload;
 pub mod value;
+pub mod webhook_url;
 
 pub use api::{API_BASE, Api};
 pub use call::{Answer, Call, Endpoint};
@@ -58,6 +60,7 @@ pub use gateway::GatewayBot;
 pub use invalid::Invalid;
 pub use task::{Progress, Step, Task};
 pub use upload::File;
+pub use webhook_url::WebhookUrl;
 
 #[cfg(test)]
 mod tests;
