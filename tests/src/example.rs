@@ -1,10 +1,12 @@
 //! What the examples of the three adapters share, so that they behave the same: options, our own Discord where there
-//! is no token, and what is shown. Here is what the `record` examples share; [`events`] and [`play`] have the rest.
+//! is no token, and what is shown. Here is what the `record` examples share; [`events`], [`play`] and [`script`]
+//! have the rest.
 
 pub mod events;
 mod options;
 pub mod play;
 mod report;
+pub mod script;
 
 pub use options::{Options, USAGE};
 pub use report::{Report, Snapshot};
@@ -64,15 +66,24 @@ impl Demonstration {
     }
 
     fn start_with(config: Config) -> io::Result<Self> {
+        Self::prepare(config, |_| ()).map(|(demonstration, ())| demonstration)
+    }
+
+    /// Starts a Discord that something is done with before anybody can connect.
+    fn prepare<T>(config: Config, act: impl FnOnce(&mut Discord) -> T) -> io::Result<(Self, T)> {
         let (guild, token) = (config.guild, config.token.clone());
         let channel = config.voice_channels.first().map_or(ChannelId(0), |(id, _)| *id);
-        let loopback = Loopback::start(move |addresses| {
-            Discord::new(Config { addresses: addresses.clone(), ..config }, SEED)
+        let mut done = None;
+        let loopback = Loopback::start(|addresses| {
+            let mut discord = Discord::new(Config { addresses: addresses.clone(), ..config }, SEED);
+            done = Some(act(&mut discord));
+            discord
         })?;
+        let done = done.ok_or_else(|| io::Error::other("no server was made"))?;
         let port = loopback.addresses().voice_udp.port();
         let certificate = std::env::temp_dir().join(format!("sanscord-{}-{port}.pem", std::process::id()));
         loopback.write_certificate(&certificate)?;
-        Ok(Self { loopback: Arc::new(loopback), certificate, guild, channel, token })
+        Ok((Self { loopback: Arc::new(loopback), certificate, guild, channel, token }, done))
     }
 
     /// The server.

@@ -1,0 +1,17 @@
+//! Posts a message with a file, on plain threads. `--help` tells the options.
+
+use sanscord::rest::File;
+use sanscord_blocking::Discord;
+use sanscord_testing::example::script::{self, Post};
+
+fn main() -> script::Result {
+    let post = Post::read()?;
+    let discord = Discord::new(post.options())?;
+    let files = post.files.iter().map(|path| File::path(path.as_str()));
+    let message = discord.call(post.channel.send(&post.text).files(files))?;
+    println!("{message}");
+    for file in &message.attachments {
+        println!("{file} at {}", file.url);
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Prints a guild's channels, threads and members, on plain threads. `--help` tells the options.
+
+use sanscord::rest::task::GuildTree;
+use sanscord_blocking::Discord;
+use sanscord_testing::example::script::{self, Tree};
+
+fn main() -> script::Result {
+    let wanted = Tree::read()?;
+    let discord = Discord::new(wanted.options())?;
+    let mut task = GuildTree::new(wanted.guild);
+    if wanted.members > 0 {
+        task = task.with_members(wanted.members);
+    }
+    let mut run = discord.run(task);
+    while let Some(tree) = run.next() {
+        print!("{}", tree?);
+    }
+    Ok(())
+}

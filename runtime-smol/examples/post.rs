@@ -1,0 +1,21 @@
+//! Posts a message with a file, on smol. `--help` tells the options.
+
+use sanscord::rest::File;
+use sanscord_smol::Discord;
+use sanscord_testing::example::script::{self, Post};
+
+fn main() -> script::Result {
+    smol::block_on(run())
+}
+
+async fn run() -> script::Result {
+    let post = Post::read()?;
+    let discord = Discord::new(post.options())?;
+    let files = post.files.iter().map(|path| File::path(path.as_str()));
+    let message = discord.call(post.channel.send(&post.text).files(files)).await?;
+    println!("{message}");
+    for file in &message.attachments {
+        println!("{file} at {}", file.url);
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! Searches messages and deletes them, on smol. `--help` tells the options.
+
+use sanscord_smol::Discord;
+use sanscord_testing::example::script::{self, Purge};
+
+fn main() -> script::Result {
+    smol::block_on(run())
+}
+
+async fn run() -> script::Result {
+    let purge = Purge::read()?;
+    let discord = Discord::new(purge.options())?;
+    let mut search = purge.guild.search();
+    for author in &purge.authors {
+        search = search.author_id(*author);
+    }
+    for channel in &purge.channels {
+        search = search.channel_id(*channel);
+    }
+    if let Some(content) = &purge.content {
+        search = search.content(content);
+    }
+    let mut task = search.all().delete(script::now());
+    if !purge.delete {
+        task = task.dry_run();
+    }
+    let mut run = discord.run(task);
+    while let Some(message) = run.next().await {
+        match message {
+            Ok(message) => println!("{message}"),
+            Err(error) => purge.tell(&error),
+        }
+    }
+    purge.finish(run.progress())
+}

@@ -1,0 +1,20 @@
+//! Prints a guild's channels, threads and members, on tokio. `--help` tells the options.
+
+use sanscord::rest::task::GuildTree;
+use sanscord_testing::example::script::{self, Tree};
+use sanscord_tokio::Discord;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> script::Result {
+    let wanted = Tree::read()?;
+    let discord = Discord::new(wanted.options())?;
+    let mut task = GuildTree::new(wanted.guild);
+    if wanted.members > 0 {
+        task = task.with_members(wanted.members);
+    }
+    let mut run = discord.run(task);
+    while let Some(tree) = run.next().await {
+        print!("{}", tree?);
+    }
+    Ok(())
+}
