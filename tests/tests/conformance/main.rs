@@ -10,6 +10,8 @@ mod logbook;
 mod play;
 #[path = "../recording/mod.rs"]
 mod recording;
+mod rest;
+mod rest_adapter;
 mod session;
 mod stage;
 #[path = "../tapped/mod.rs"]
@@ -65,6 +67,25 @@ conformance! {
     gateway::what_happens_is_logged
     play::a_file_and_a_source_are_heard_as_they_are
     play::a_file_that_is_missing_is_named
+    rest::texts_and_objects_come_back
+    rest::a_file_goes_up_and_comes_down_again
+    rest::a_history_is_read_both_ways_and_gone_on_with
+    rest::a_search_goes_to_its_end
+    rest::messages_are_deleted_in_bulks
+    rest::what_is_found_is_deleted
+    rest::a_guild_is_mapped_and_its_members_are_found
+    rest::a_webhook_posts_until_it_is_gone
+    rest::many_calls_at_once_stay_within_their_limits
+    rest::two_clients_share_a_limit_unknown_to_each_other
+    rest::a_limit_that_discord_tells_is_waited_for
+    rest::failures_of_discords_are_repeated
+    rest::nothing_is_sent_twice
+    rest::a_slow_server_meets_a_deadline
+    rest::bad_answers_are_named
+    rest::refusals_say_what_to_do
+    rest::files_that_cannot_be_sent_are_named
+    rest::a_call_that_is_given_up_leaves_nothing
+    rest::stopping_finishes_what_is_under_way
     session::being_kicked_ends_the_recording
     session::being_moved_about_is_survived
     session::two_clients_share_a_process

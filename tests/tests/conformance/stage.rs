@@ -67,7 +67,7 @@ pub(crate) struct Stage {
     pub(crate) loopback: Loopback<Tapped>,
     pub(crate) guild: GuildId,
     pub(crate) channel: ChannelId,
-    token: String,
+    pub(crate) token: String,
     folder: PathBuf,
 }
 

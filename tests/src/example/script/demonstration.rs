@@ -26,11 +26,15 @@ pub(super) struct Scene {
 /// Messages in the channel: enough to watch an export, and to interrupt it.
 const MESSAGES: u64 = 10_000;
 
+/// In milliseconds.
+const DAY: u64 = 86_400_000;
+
 impl Scene {
     pub(super) fn start() -> io::Result<Self> {
         let mut config = Config { members: 12, ..Config::quiet() };
-        // A script compares the ages of messages with the time on this machine.
-        config.rest.epoch_millis = super::now();
+        // A script compares the ages of messages with the time on this machine. Their ids are the same all day, so that
+        // an export can go on in the next process.
+        config.rest.epoch_millis = super::now() / DAY * DAY;
         let (guild, (channel, _)) = (config.guild, config.text_channel.clone());
         let (discord, webhook) = Demonstration::prepare(config.history(channel, MESSAGES), |server| {
             furnish(server, guild, channel)

@@ -19,7 +19,8 @@ use crate::example::variable;
 /// What the help of all scripts ends with.
 const ENVIRONMENT: &str = "
 Environment:
-  DISCORD_BOT_TOKEN   the bot's token. Without it, a Discord of our own runs on loopback.
+  DISCORD_BOT_TOKEN   the bot's token. Without it, a Discord of our own runs on loopback (`webhook`
+                      needs none, but DISCORD_WEBHOOK_URL)
   DISCORD_API_BASE    another API than https://discord.com/api/v10
   SSL_CERT_FILE       further trusted certificates, PEM";
 
