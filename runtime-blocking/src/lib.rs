@@ -1,4 +1,5 @@
-//! Runs Sanscord's state machines on plain threads: sockets, TLS, HTTP, files and the clock.
+//! Runs Sanscord's state machines on plain threads: sockets, TLS, HTTP, files and the clock. Scripts need no more
+//! than [`Discord`], the REST client: `discord.call(channel.send("hi"))?`.
 //!
 //! [`start`] gives a machine a thread of its own, and answers with the way to it ([`Handle`]) and with what it tells
 //! ([`Events`]). The thread sleeps until there is something to do. There is no async code here, nor below.

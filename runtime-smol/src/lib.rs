@@ -1,4 +1,5 @@
-//! Runs Sanscord's state machines on smol: sockets, TLS, HTTP, files and the clock.
+//! Runs Sanscord's state machines on smol: sockets, TLS, HTTP, files and the clock. Scripts need no more
+//! than [`Discord`], the REST client: `discord.call(channel.send("hi")).await?`.
 //!
 //! [`start`] answers with a [`Driver`], whose [`Driver::run`] is to be spawned, with the way to the machine
 //! ([`Handle`]) and with what it tells ([`Events`]). Any executor will do: the driver brings its own for
@@ -8,8 +9,7 @@
 //! came of it.
 //!
 //! Each WebSocket has a task of its own within the driver's; UDP sockets are read by the driver itself, so that
-//! datagrams are decrypted where they lie. Files are written by a thread of the blocking pool. Each HTTP request has
-//! a connection of its own, and goes there directly: proxies that the environment names are not used.
+//! datagrams are decrypted where they lie. Files are written by a thread of the blocking pool.
 //!
 //! HTTP requests share connections that are kept alive, offer gzip, follow no redirect and are never sent twice. They
 //! go by the proxies that the environment names, or that [`Network`] is told; files go out and answers come in piece by

@@ -1,4 +1,5 @@
-//! Runs Sanscord's state machines on tokio: sockets, TLS, HTTP, files and the clock.
+//! Runs Sanscord's state machines on tokio: sockets, TLS, HTTP, files and the clock. Scripts need no more
+//! than [`Discord`], the REST client: `discord.call(channel.send("hi")).await?`.
 //!
 //! [`start`] answers with a [`Driver`], whose [`Driver::run`] is to be spawned, with the way to the machine
 //! ([`Handle`]) and with what it tells ([`Events`]). Any runtime will do, a current-thread one too.

@@ -11,8 +11,50 @@
 //! assert_eq!(call.to_string(), "POST /channels/41771983423143937/messages");
 //! ```
 //!
-//! A client of an adapter makes it: `discord.call(call)`. Whoever has HTTP of their own asks [`Api::request`] for
-//! the [`Request`](crate::machine::Request) to send, and [`Call::read`] for what came back.
+//! A client of an adapter makes it, `discord.call(call)`, and answers with the endpoint's own type or an [`Error`]. The
+//! calls of an id or object stand with it ([`ChannelId`](crate::id::ChannelId), [`Message`](crate::object::Message),
+//! ...); [`endpoint`] has them all by name. What is not modelled is said with [`Call::set`] and [`Call::query`], or by a
+//! [`Draft`] of any path, whose answer [`Raw`](call::Raw) reads as whatever you name:
+//!
+//! ```
+//! use sanscord::machine::Method;
+//! use sanscord::object::Json;
+//! use sanscord::rest::Draft;
+//! use sanscord::rest::call::Raw;
+//!
+//! let mut draft = Draft::new(Method::Get, "/guilds/81384788765712384/new-things");
+//! draft.query("limit", 5);
+//! let call = Raw::<Json>::call(draft);
+//! assert_eq!(call.to_string(), "GET /guilds/81384788765712384/new-things");
+//! ```
+//!
+//! Mistakes that Discord would refuse come out before anything is sent, as [`Cause::Invalid`]:
+//!
+//! ```
+//! use sanscord::id::ChannelId;
+//! use sanscord::rest::{API_BASE, Api};
+//!
+//! let call = ChannelId(41771983423143937).send("x".repeat(2_001));
+//! let refused = Api::anonymous(API_BASE).request(call.draft(), "").unwrap_err();
+//! assert_eq!(refused.field, "content");
+//! ```
+//!
+//! What takes several requests is a [`Task`], and `discord.run(task)` goes through it; [`task`] lists them.
+//!
+//! ```
+//! # use sanscord::id::{ChannelId, MessageId};
+//! let channel = ChannelId(41771983423143937);
+//! let history = channel.messages().after(MessageId(162701077035089920)).all().at_most(1_000);
+//! // At any time, as any format of serde's, to go on with in another process.
+//! let saved = serde_json::to_string(&history)?;
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! Between the two stands the [`session`], which every adapter runs: it lets calls wait for Discord's limits
+//! ([`limiter`]), repeats what failed where a repeat does nothing twice, ends what takes too long, and says why in its
+//! events. Whoever has HTTP of their own runs it as any [`Machine`](crate::machine::Machine), or, without limits and
+//! repeats, asks [`Api::request`] for the [`Request`](crate::machine::Request) to send, and [`Call::read`] for what came
+//! back.
 //!
 //! | file | subject |
 //! |---|---|
