@@ -11,8 +11,7 @@ fn main() -> script::Result {
     if wanted.members > 0 {
         task = task.with_members(wanted.members);
     }
-    let mut run = discord.run(task);
-    while let Some(tree) = run.next() {
+    for tree in discord.run(task) {
         print!("{}", tree?);
     }
     Ok(())
