@@ -10,7 +10,7 @@ use crate::id::{ChannelId, MessageId};
 use crate::machine::Response;
 use crate::rest::draft::{Draft, Identity};
 use crate::rest::endpoint::{BulkDeleteMessages, DeleteMessage};
-use crate::rest::failure::{Cause, Error};
+use crate::rest::failure::Error;
 use crate::rest::task::{Progress, Step, Task};
 use crate::time::Duration;
 
@@ -48,6 +48,9 @@ pub struct BulkDelete {
     /// Refusals since the last success.
     #[serde(skip)]
     refused: u32,
+    /// Whether it ended because the channel takes no deletes.
+    #[serde(skip)]
+    hopeless: bool,
     #[serde(skip)]
     error: Option<Error>,
     #[serde(skip)]
@@ -94,6 +97,7 @@ impl BulkDelete {
             asked: Asked::Nothing,
             pause: None,
             refused: 0,
+            hopeless: false,
             error: None,
             over: false,
         }
@@ -153,6 +157,20 @@ impl BulkDelete {
         self.already_gone
     }
 
+    pub(super) const fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// Whether it ended because the channel takes no deletes: it is gone, or it refused too often.
+    pub(super) const fn is_hopeless(&self) -> bool {
+        self.hopeless
+    }
+
+    /// All that it did not delete, also what it did not try.
+    pub(super) fn remains(&self) -> impl Iterator<Item = &MessageId> {
+        self.failed.iter().chain(&self.single).chain(&self.young)
+    }
+
     /// The next request, and what it is of.
     fn request(&self) -> Option<(Draft, Asked)> {
         let bulk = self.young.len().min(BULK);
@@ -202,13 +220,17 @@ impl BulkDelete {
                 let old = self.drain(asked);
                 self.single.extend(old);
             }
-            _ if !is_refusal(&error) => self.end(error),
+            _ if !is_refusal(&error) => {
+                self.hopeless = is_refused(&error);
+                self.end(error);
+            }
             _ => {
                 let failed = self.drain(asked);
                 self.progress.failed += failed.len() as u64;
                 self.failed.extend(failed);
                 self.refused += 1;
                 if self.refused >= MAX_REFUSED {
+                    self.hopeless = true;
                     self.over = true;
                 }
                 self.error = Some(error);
@@ -272,8 +294,12 @@ impl Task for BulkDelete {
 fn is_refusal(error: &Error) -> bool {
     // Unknown channel, and no access to it.
     let everything = [10003, 50001];
-    matches!(&error.cause, Cause::Discord(answer) if (400..500).contains(&answer.status)
-        && ![401, 429].contains(&answer.status) && !everything.contains(&answer.code))
+    is_refused(error) && !everything.contains(&error.code())
+}
+
+/// Whether Discord refused it for what it is, not for who asks or how often.
+fn is_refused(error: &Error) -> bool {
+    error.status().is_some_and(|status| (400..500).contains(&status) && ![401, 429].contains(&status))
 }
 
 fn is_young(id: MessageId, now: u64) -> bool {

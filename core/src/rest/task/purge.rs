@@ -1,6 +1,6 @@
 //! Messages that are searched for and deleted.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,11 @@ use crate::time::Duration;
 /// Hits are deleted by the hundred, each channel's for themselves: see [`BulkDelete`] for which go in bulks and what
 /// happens to those that Discord refuses. As the user, where the search is.
 ///
-/// It holds a page and at most 100 messages besides. Saved (serialized) at any time and loaded, it goes on.
+/// A channel that takes no deletes (it is gone, the bot may not go there, or it refused five in a row) is left out
+/// from then on: what was found there counts as [failed](Progress::failed), and the others go on. It ends where none
+/// can follow but refusals (the token), and where Discord does not answer.
+///
+/// It holds a page, at most 100 messages and the ids of at most 1,000 channels that were left out. Saved (serialized) at any time and loaded, it goes on.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SearchAndDelete {
     search: Search,
@@ -33,6 +37,9 @@ pub struct SearchAndDelete {
     /// Found, and not yet handed out.
     found: BTreeMap<MessageId, Message>,
     deletes: VecDeque<BulkDelete>,
+    /// Channels that take no deletes. When it is loaded they are tried again.
+    #[serde(skip)]
+    closed: BTreeSet<ChannelId>,
     progress: Progress,
     /// Whether the deletes do what was asked for last.
     #[serde(skip)]
@@ -58,6 +65,7 @@ impl Search {
             one_by_one: false,
             found: BTreeMap::new(),
             deletes: VecDeque::new(),
+            closed: BTreeSet::new(),
             progress: Progress::default(),
             deleting: false,
             over: false,
@@ -90,6 +98,9 @@ impl SearchAndDelete {
     /// Deletes what was found, each channel's for themselves.
     fn begin(&mut self) {
         let mut channels: BTreeMap<ChannelId, Vec<MessageId>> = BTreeMap::new();
+        let found = self.found.len();
+        self.found.retain(|_, message| !self.closed.contains(&message.channel_id));
+        self.progress.failed += (found - self.found.len()) as u64;
         for message in self.found.values() {
             channels.entry(message.channel_id).or_default().push(message.id);
         }
@@ -119,10 +130,13 @@ impl SearchAndDelete {
                     self.progress.done += 1;
                     Step::Item(message)
                 }
-                Step::Done if delete.is_complete() => {
-                    for id in delete.failed() {
+                Step::Done if delete.is_complete() || delete.is_hopeless() => {
+                    for id in delete.remains() {
                         self.found.remove(id);
                         self.progress.failed += 1;
+                    }
+                    if delete.is_hopeless() && self.closed.len() < MAX_CLOSED {
+                        self.closed.insert(delete.channel());
                     }
                     self.deletes.pop_front();
                     continue;
@@ -186,6 +200,9 @@ impl Task for SearchAndDelete {
 
 /// How many messages are deleted before the search goes on.
 const AT_ONCE: usize = 100;
+
+/// How many channels are remembered that take no deletes. Others are asked again.
+const MAX_CLOSED: usize = 1000;
 
 /// Parameters of a search that do not say what a message is like.
 const LIMITS: &[&str] = &["limit", "offset", "slop", "min_id", "max_id"];

@@ -243,8 +243,43 @@ fn refused_messages_do_not_stop_the_others() {
     let server = |draft: &Draft| {
         if draft.method() == Method::Delete { refused(403, 50013) } else { guild.answer(draft) }
     };
+    // Five in each channel, then it leaves them alone.
     let ran = run(purge(), server, never);
-    assert_eq!((ran.items.len(), ran.errors.len()), (0, 5));
+    assert_eq!((ran.items.len(), ran.errors.len(), ran.task.progress().failed), (0, 10, 120));
+}
+
+#[test]
+fn a_channel_that_takes_no_deletes_does_not_stop_the_others() {
+    let all: Vec<u64> = old(300).collect();
+    for (fault, tries) in [(refused(404, 10003), 1), (refused(403, 50001), 1), (refused(403, 50013), 5)] {
+        let mut guild = Guild::new(&all, 0);
+        let server = |draft: &Draft| {
+            if draft.path().starts_with("/channels/7/") { fault.clone() } else { guild.answer(draft) }
+        };
+        let ran = run(purge(), server, never);
+        assert_eq!((ran.items.len(), ran.errors.len(), ran.task.progress().failed), (150, tries, 150));
+        assert_eq!((guild.channels[0].there.len(), guild.channels[1].there.len()), (150, 0));
+        // Saved and loaded at its end and anywhere before it gets by, too.
+        let mut guild = Guild::new(&all, 0);
+        let server = |draft: &Draft| {
+            if draft.path().starts_with("/channels/7/") { fault.clone() } else { guild.answer(draft) }
+        };
+        let ran = run(purge(), server, cuts([vec![false; 60], vec![true]].concat().repeat(20)));
+        assert_eq!((ran.items.len(), ran.task.progress().failed), (150, 150));
+    }
+    // The token's fault is everybody's, and so is none's: it stops, can be saved, and goes on.
+    for fault in [refused(401, 0), refused(503, 0), refused(0, 0)] {
+        let mut guild = Guild::new(&all, 0);
+        let server = |draft: &Draft| {
+            if draft.method() == Method::Delete { fault.clone() } else { guild.answer(draft) }
+        };
+        let ran = run(purge(), server, never);
+        assert_eq!((ran.items.len(), ran.errors.len(), ran.task.progress().failed), (0, 1, 0));
+        let saved = serde_json::to_string(&ran.task).unwrap();
+        let task = serde_json::from_str::<SearchAndDelete>(&saved).unwrap();
+        let ran = run(task, |draft| guild.answer(draft), never);
+        assert_eq!((ran.items.len(), ran.errors.len()), (300, 0));
+    }
 }
 
 proptest! {
