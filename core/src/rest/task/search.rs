@@ -22,11 +22,15 @@ use crate::time::Duration;
 ///
 /// It turns pages by `offset` up to 9,975, the most that Discord takes, and goes on from there by the id of the last
 /// hit; that asks for hits in order of time, as they come unless `sort_by` is `relevance`: then it ends there, and
-/// says so. Pages may be short, so only an empty one is the end. Each hit comes once, taken out of the messages
+/// says so. Pages may be short, or empty where hits were deleted and the index has not heard of it: the end is an
+/// empty page behind which there is nothing by `total_results`. Each hit comes once, taken out of the messages
 /// around it, and in the order in which Discord sorts.
 ///
-/// While Discord still builds its index (202) it waits as long as Discord says, 30 times at most. Ten pages without
-/// anything new end it with [`Cause::Stuck`]. After a failure it is done.
+/// While Discord still builds its index (202) it waits as long as Discord says, 30 times at most. A
+/// [session](crate::rest::Session) waits for the index itself, as long as the call's time allows (10 minutes, if
+/// [`deadline`](Call::deadline) does not say otherwise): an index that takes longer ends it with [`Cause::Deadline`].
+/// Ten pages without anything new end it with [`Cause::Stuck`]. After a failure it is done; loaded again, it asks
+/// again.
 ///
 /// It holds one page, and the ids of at most 10,000 hits, to tell doubles by; these are saved too. Saved
 /// (serialized) at any time and loaded, it goes on behind the hit that it handed out last, also if it had failed.
@@ -211,7 +215,11 @@ impl Search {
         // What is left behind a bound, or after deletions, is less.
         self.progress.total = Some(found.total_results).max(self.progress.total);
         if found.messages.is_empty() {
-            self.came = Some(Came::Empty);
+            if u64::from(self.offset + self.size()) >= found.total_results {
+                self.came = Some(Came::Empty);
+            } else if self.is_going_on() {
+                self.came = Some(Came::Full);
+            }
             return;
         }
         let groups = found.messages.len();
@@ -242,15 +250,22 @@ impl Search {
             }
         }
         if fresh == 0 {
-            self.idle += 1;
-            if !bound_only && self.idle >= MAX_IDLE {
-                self.failed = Some(Error::new(self.draft(), Cause::Stuck(REPEATS)));
+            if !bound_only && !self.is_going_on() {
                 return;
             }
         } else {
             self.idle = 0;
         }
         self.came = Some(if fresh == 0 && bound_only { Came::Bound } else { Came::Full });
+    }
+
+    /// Counts a page without anything new; fails at the last that is allowed.
+    fn is_going_on(&mut self) -> bool {
+        self.idle += 1;
+        if self.idle >= MAX_IDLE {
+            self.failed = Some(Error::new(self.draft(), Cause::Stuck(REPEATS)));
+        }
+        self.failed.is_none()
     }
 
     fn is_named(&self, channel: ChannelId) -> bool {

@@ -174,12 +174,14 @@ impl Guild {
         self.lag = self.lag.saturating_sub(1);
         let max = query::<u64>(draft, "max_id").unwrap_or(u64::MAX);
         let offset = query::<usize>(draft, "offset").unwrap();
-        let fit = self.index.iter().rev().filter(|id| **id < max).skip(offset);
+        let fit = self.index.iter().rev().filter(|id| **id < max);
+        let total = fit.clone().count();
         let groups: Vec<Value> = fit
+            .skip(offset)
             .take(query(draft, "limit").unwrap())
             .map(|id| json!([message(*id, channel_of(*id))]))
             .collect();
-        ok(&json!({ "total_results": self.index.len(), "messages": groups }))
+        ok(&json!({ "total_results": total, "messages": groups }))
     }
 }
 

@@ -23,13 +23,18 @@ fn hits(ids: &[u64], draft: &Draft) -> Vec<u64> {
     let limit = number("limit").unwrap_or(25);
     let offset = number("offset").unwrap_or(0);
     assert!((1..=25).contains(&limit) && offset <= 9975, "{draft:?}");
+    all_hits(ids, draft).into_iter().skip(offset as usize).take(limit as usize).collect()
+}
+
+/// The hits of all pages.
+fn all_hits(ids: &[u64], draft: &Draft) -> Vec<u64> {
+    let number = |name| query::<u64>(draft, name);
     let (min, max) = (number("min_id").unwrap_or(0), number("max_id").unwrap_or(u64::MAX));
     let fit = ids.iter().copied().filter(|id| *id > min && *id < max);
-    let fit: Vec<u64> = match query::<String>(draft, "sort_order").as_deref() {
+    match query::<String>(draft, "sort_order").as_deref() {
         Some("asc") => fit.collect(),
         _ => fit.rev().collect(),
-    };
-    fit.into_iter().skip(offset as usize).take(limit as usize).collect()
+    }
 }
 
 fn found(total: usize, ids: &[u64]) -> Response {
@@ -38,7 +43,7 @@ fn found(total: usize, ids: &[u64]) -> Response {
 }
 
 fn seek(task: Search, ids: &[u64], cut: Vec<bool>) -> (Vec<u64>, Ran<Search>) {
-    let ran = run(task, |draft| found(ids.len(), &hits(ids, draft)), cuts(cut));
+    let ran = run(task, |draft| found(all_hits(ids, draft).len(), &hits(ids, draft)), cuts(cut));
     (ran.items.iter().map(|message| message.id.0).collect(), ran)
 }
 
@@ -114,6 +119,41 @@ fn short_pages_are_not_the_end() {
     };
     let ran = run(search().all(), server, never);
     assert_eq!(ran.items.len(), 33);
+}
+
+#[test]
+fn an_empty_page_in_the_middle_is_not_the_end() {
+    let ids: Vec<u64> = (1..=300).collect();
+    // The index counts what was deleted: pages of nothing at the beginning, in the middle and at the end.
+    for gone in [201..=300, 101..=225, 1..=75] {
+        let server = |draft: &Draft| {
+            let page: Vec<u64> = hits(&ids, draft).into_iter().filter(|id| !gone.contains(id)).collect();
+            found(all_hits(&ids, draft).len(), &page)
+        };
+        let want: Vec<u64> = ids.iter().rev().copied().filter(|id| !gone.contains(id)).collect();
+        let ran = run(search().all(), server, never);
+        assert_eq!(ran.items.iter().map(|message| message.id.0).collect::<Vec<_>>(), want);
+        assert!(ran.errors.is_empty());
+        let ran = run(search().all().by_id(), server, never);
+        assert_eq!(ran.items.iter().map(|message| message.id.0).collect::<Vec<_>>(), want);
+        assert!(ran.errors.is_empty());
+    }
+    // But it does not go on for ever, nor in silence.
+    let ran = run(search().all(), |_| found(1_000_000, &[]), never);
+    assert_eq!((ran.requests.len(), ran.errors.len()), (10, 1));
+    assert!(matches!(ran.errors[0].cause, Cause::Stuck(_)), "{}", ran.errors[0]);
+}
+
+#[test]
+fn an_index_that_outlasts_the_calls_time_can_be_asked_again() {
+    let mut task = search().all();
+    let Step::Call(draft) = task.next() else { panic!("a call") };
+    let cause = Cause::Deadline { limit: Duration::from_secs(600), waiting: "another try".to_owned() };
+    task.answer(Err(Error::new(&draft, cause)));
+    assert!(matches!(task.next(), Step::Failed(_)));
+    let saved = serde_json::to_string(&task).unwrap();
+    let (got, ran) = seek(serde_json::from_str(&saved).unwrap(), &[1, 2, 3], vec![]);
+    assert_eq!((got, ran.errors.len()), (vec![3, 2, 1], 0));
 }
 
 #[test]
