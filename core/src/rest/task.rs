@@ -16,6 +16,7 @@
 mod delete;
 mod find;
 mod lists;
+mod moment;
 mod pages;
 mod purge;
 mod query;
@@ -27,6 +28,7 @@ mod tree;
 pub use delete::BulkDelete;
 pub use find::{Find, Named};
 pub use lists::{Guilds, History, Members, Voters};
+pub use moment::{Moment, NoMoment};
 pub use pages::{Order, Paged, Pages};
 pub use purge::SearchAndDelete;
 pub use search::Search;

@@ -1,6 +1,5 @@
 //! Which endpoints come by pages, and how.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Deserialize;
@@ -12,6 +11,7 @@ use crate::rest::endpoint::{
     GetPollAnswerVoters, GetPrivateArchivedThreads, GetPublicArchivedThreads, GetReactions, GetThreadMembers,
     ListGuildMembers, SearchGuildMembers,
 };
+use crate::rest::task::moment::Moment;
 use crate::rest::task::pages::{Order, Paged, Pages};
 
 /// A channel's messages: `channel.messages().all()`.
@@ -29,7 +29,7 @@ pub type Guilds = Pages<GetCurrentUserGuilds>;
 macro_rules! paged {
     ($(
         $endpoint:ty: $order:ident $least:literal..=$most:literal $page:ty => $item:ty, $key:ty = $of:expr
-        $(, [$($fixed:expr),*])?;
+        $(, [$($fixed:expr),*])? $(, shared by $id:expr, $next:expr)?;
     )*) => {$(
         impl Paged for $endpoint {
             type Item = $item;
@@ -47,6 +47,18 @@ macro_rules! paged {
                 let key: fn(&$item) -> Option<$key> = $of;
                 key(item)
             }
+
+            $(
+                fn id(item: &$item) -> Option<u64> {
+                    let id: fn(&$item) -> Option<u64> = $id;
+                    id(item)
+                }
+
+                fn next(key: &$key) -> Option<$key> {
+                    let next: fn($key) -> Option<$key> = $next;
+                    next(*key)
+                }
+            )?
         }
     )*};
 }
@@ -56,7 +68,8 @@ paged! {
     GetMessages: Either 1..=100 Vec<Message> => Message, MessageId = |message| Some(message.id);
     GetReactions: Up 1..=100 Vec<User> => User, UserId = |user| Some(user.id);
     GetPollAnswerVoters: Up 1..=100 Voters => User, UserId = |user| Some(user.id);
-    GetPins: Down 1..=50 PinPage => Pin, String = |pin| pin.pinned_at.clone().map(String::from);
+    GetPins: Down 1..=50 PinPage => Pin, Moment = |pin| pin.pinned_at.as_ref()?.parse().ok(),
+        shared by |pin| Some(pin.message.id.0), Moment::next;
     GetCurrentUserGuilds: Up 1..=200 Vec<UserGuild> => UserGuild, GuildId = |guild| Some(guild.id);
     GetGuildChannels: Once 1..=500 Vec<Channel> => Channel, ChannelId = |channel| Some(channel.id);
     ListGuildMembers: Up 1..=1000 Vec<Member> => Member, UserId = member;
@@ -64,8 +77,10 @@ paged! {
     GetBans: Up 1..=1000 Vec<Ban> => Ban, UserId = |ban| Some(ban.user.id);
     GetThreadMembers: Up 1..=100 Vec<ThreadMember> => ThreadMember, UserId = |member| member.user_id,
         [("with_member", "true")];
-    GetPublicArchivedThreads: Down 2..=100 ThreadList => Channel, String = archived;
-    GetPrivateArchivedThreads: Down 2..=100 ThreadList => Channel, String = archived;
+    GetPublicArchivedThreads: Down 2..=100 ThreadList => Channel, Moment = archived,
+        shared by |thread| Some(thread.id.0), Moment::next;
+    GetPrivateArchivedThreads: Down 2..=100 ThreadList => Channel, Moment = archived,
+        shared by |thread| Some(thread.id.0), Moment::next;
     GetJoinedPrivateArchivedThreads: Down 2..=100 ThreadList => Channel, ChannelId = |thread| Some(thread.id);
 }
 
@@ -79,9 +94,8 @@ fn member(member: &Member) -> Option<UserId> {
     member.user.as_ref().map(|user| user.id)
 }
 
-/// ISO 8601 times of one zone, which Discord's are, are in order as text.
-fn archived(thread: &Channel) -> Option<String> {
-    thread.thread_metadata.as_ref()?.archive_timestamp.clone().map(String::from)
+fn archived(thread: &Channel) -> Option<Moment> {
+    thread.thread_metadata.as_ref()?.archive_timestamp.as_ref()?.parse().ok()
 }
 
 /// A page's entries, and whether there are more, if that is said.

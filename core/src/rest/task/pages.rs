@@ -40,6 +40,17 @@ pub trait Paged: Endpoint {
 
     /// The key of an entry.
     fn key(item: &Self::Item) -> Option<Self::Key>;
+
+    /// What tells entries of the same key apart, where several may have it.
+    fn id(_item: &Self::Item) -> Option<u64> {
+        None
+    }
+
+    /// The key right behind this one, counted upwards, where several entries may have the same: a page that is to
+    /// begin among them is asked for with it.
+    fn next(_key: &Self::Key) -> Option<Self::Key> {
+        None
+    }
 }
 
 /// How pages follow each other.
@@ -61,10 +72,11 @@ pub enum Order {
 /// `limit` how many entries a page has (the most that may be, if not set).
 ///
 /// It is done at a page that is not full. Entries come in order and once each; those that are out of place, or were
-/// there before, are counted in [`Progress::skipped`]. A page of nothing but such ends it with [`Cause::Stuck`].
+/// there before, are counted in [`Progress::skipped`]. Where the order is one of times, entries of the same time are
+/// told apart by their ids, as long as no more than a page has one time. A page of nothing but such ends it with [`Cause::Stuck`].
 /// After a failure it is done.
 ///
-/// It holds one page at most. Saved (serialized) at any time and loaded, it goes on behind the entry that it handed
+/// It holds one page at most, and the ids of those that have the last one's time. Saved (serialized) at any time and loaded, it goes on behind the entry that it handed
 /// out last, also if it had failed.
 #[derive(Deserialize, Serialize)]
 #[serde(bound = "")]
@@ -73,6 +85,8 @@ pub struct Pages<E: Paged> {
     order: Order,
     /// The entry that was handed out last, or where to begin.
     cursor: Option<E::Key>,
+    /// The ids of those that were handed out and have the cursor for their key, where several may have it.
+    seen: Vec<u64>,
     until: Option<E::Key>,
     at_most: Option<u64>,
     ended: bool,
@@ -114,6 +128,7 @@ impl<E: Paged> Call<E> {
             query,
             order,
             cursor,
+            seen: Vec::new(),
             until: end.and_then(|key| key.parse().ok()),
             at_most: None,
             ended: false,
@@ -153,6 +168,7 @@ impl<E: Paged> Pages<E> {
     #[must_use]
     pub fn from(mut self, key: impl Into<E::Key>) -> Self {
         self.cursor = Some(key.into());
+        self.seen.clear();
         self
     }
 
@@ -176,7 +192,9 @@ impl<E: Paged> Pages<E> {
         let (least, most) = E::SIZE;
         let wanted = self.query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(most);
         // As many as fit are at least what is left.
-        wanted.min(u32::try_from(self.left()).unwrap_or(u32::MAX)).max(least)
+        let fresh = wanted.min(u32::try_from(self.left()).unwrap_or(u32::MAX)).max(least);
+        // Those that are known come again.
+        fresh.saturating_add(u32::try_from(self.seen.len()).unwrap_or(u32::MAX)).min(most)
     }
 
     fn draft(&self) -> Draft {
@@ -184,7 +202,8 @@ impl<E: Paged> Pages<E> {
         if self.order != Order::Once {
             query.set("limit", self.size());
             if let Some(cursor) = &self.cursor {
-                query.set(parameter(self.order), cursor);
+                let among = if self.seen.is_empty() { None } else { E::next(cursor) };
+                query.set(parameter(self.order), among.as_ref().unwrap_or(cursor));
             }
         }
         query.draft()
@@ -193,6 +212,27 @@ impl<E: Paged> Pages<E> {
     /// Whether one key comes behind another.
     fn is_behind(&self, key: &E::Key, other: &E::Key) -> bool {
         if self.order == Order::Up { key > other } else { key < other }
+    }
+
+    /// Whether it was handed out, and comes again because others have its key.
+    fn is_seen(&self, key: &E::Key, item: &E::Item) -> bool {
+        self.cursor.as_ref() == Some(key) && E::id(item).is_some_and(|id| self.seen.contains(&id))
+    }
+
+    /// Whether it comes behind what was handed out.
+    fn is_fresh(&self, key: &E::Key, item: &E::Item) -> bool {
+        let Some(cursor) = &self.cursor else { return true };
+        self.is_behind(key, cursor) || (key == cursor && !self.seen.is_empty() && !self.is_seen(key, item))
+    }
+
+    /// Goes behind this entry.
+    fn advance(&mut self, item: &E::Item) {
+        let Some(key) = E::key(item) else { return };
+        if self.cursor.as_ref() != Some(&key) {
+            self.seen.clear();
+        }
+        self.seen.extend(E::id(item));
+        self.cursor = Some(key);
     }
 
     fn take(&mut self, page: E::Page) {
@@ -207,14 +247,16 @@ impl<E: Paged> Pages<E> {
         }
         let mut keyed: Vec<(E::Key, E::Item)> =
             entries.into_iter().filter_map(|item| Some((E::key(&item)?, item))).collect();
-        keyed.sort_by(|(a, _), (b, _)| if self.order == Order::Up { a.cmp(b) } else { b.cmp(a) });
-        keyed.dedup_by(|(a, _), (b, _)| a == b);
-        if let Some(cursor) = &self.cursor {
-            keyed.retain(|(key, _)| self.is_behind(key, cursor));
-        }
+        keyed.sort_by(|(a, x), (b, y)| {
+            let order = a.cmp(b).then_with(|| E::id(x).cmp(&E::id(y)));
+            if self.order == Order::Up { order } else { order.reverse() }
+        });
+        keyed.dedup_by(|(a, x), (b, y)| a == b && E::id(x) == E::id(y));
+        let known = keyed.iter().filter(|(key, item)| self.is_seen(key, item)).count();
+        keyed.retain(|(key, item)| self.is_fresh(key, item));
         let fresh = keyed.len();
-        self.progress.skipped += (count - fresh) as u64;
-        if fresh == 0 && count > 0 {
+        self.progress.skipped += (count - fresh - known) as u64;
+        if fresh == 0 && (count > known || (known > 0 && more == Some(true))) {
             self.failed = Some(Error::new(self.draft(), Cause::Stuck(REPEATS)));
             return;
         }
@@ -241,7 +283,7 @@ impl<E: Paged> Task for Pages<E> {
         if self.left() > 0 {
             if let Some(item) = self.page.pop_front() {
                 if self.order != Order::Once {
-                    self.cursor = E::key(&item).or(self.cursor.take());
+                    self.advance(&item);
                 }
                 self.progress.done += 1;
                 return Step::Item(item);
@@ -282,6 +324,7 @@ where
             query: self.query.clone(),
             order: self.order,
             cursor: self.cursor.clone(),
+            seen: self.seen.clone(),
             until: self.until.clone(),
             at_most: self.at_most,
             ended: self.ended,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::{ChannelId, GuildId, MessageId, UserId};
 use crate::rest::endpoint::*;
-use crate::rest::task::History;
+use crate::rest::task::{History, Moment, Pages};
 
 const CHANNEL: ChannelId = ChannelId(7);
 
@@ -234,10 +234,71 @@ fn archived_threads_go_by_time_and_by_what_is_said_of_more() {
     let ran = run(GetPublicArchivedThreads::new(CHANNEL).limit(20_u32).all(), server, never);
     assert_eq!(ran.items.iter().map(|thread| thread.id.0).collect::<Vec<_>>(), want);
     assert!(
-        ran.requests[1].ends_with("limit=20&before=2024-01-01T01%3A50%3A00.000000%2B00%3A00"),
+        ran.requests[1].ends_with("limit=21&before=2024-01-01T01%3A50%3A00.000001%2B00%3A00"),
         "{}",
         ran.requests[1]
     );
     let ran = run(GetPublicArchivedThreads::new(CHANNEL).all().at_most(1), server, never);
     assert_eq!((ran.items.len(), ran.requests.len()), (1, 1));
+}
+
+/// Pins as Discord hands them out: `times` has the minute of each, by its id.
+fn pins(times: &[u64], draft: &Draft) -> Response {
+    let time = |minute: u64| format!("2024-01-01T{:02}:{:02}:00.000000+00:00", minute / 60, minute % 60);
+    let limit = query::<usize>(draft, "limit").unwrap();
+    assert!((1..=50).contains(&limit));
+    let before = query::<String>(draft, "before");
+    assert!(before.as_ref().is_none_or(|before| before.ends_with("+00:00")), "{before:?}");
+    let mut left: Vec<(u64, u64)> = times.iter().copied().zip(100..).collect();
+    left.retain(|(minute, _)| before.as_ref().is_none_or(|before| time(*minute) < *before));
+    left.sort_unstable_by(|a, b| b.cmp(a));
+    let pin = |(minute, id): &(u64, u64)| json!({ "pinned_at": time(*minute), "message": message(*id, 7) });
+    let page: Vec<Value> = left.iter().take(limit).map(pin).collect();
+    ok(&json!({ "items": page, "has_more": left.len() > limit }))
+}
+
+#[test]
+fn entries_of_the_same_time_come_once_each() {
+    let ids = |ran: Ran<Pages<GetPins>>| {
+        assert!(ran.errors.is_empty(), "{:?}", ran.errors);
+        let mut ids: Vec<u64> = ran.items.iter().map(|pin| pin.message.id.0).collect();
+        ids.sort_unstable();
+        (ids, ran.task.progress().skipped)
+    };
+    // One page, borders of pages among them, and pages smaller than what has one time.
+    for size in [50, 3, 2, 1] {
+        let times = [1, 1, 2, 3, 3, 3, 3, 4, 5, 5];
+        let task = GetPins::new(CHANNEL).limit(size as u32).all();
+        assert_eq!(ids(run(task, |draft| pins(&times, draft), never)), ((100..110).collect(), 0), "{size}");
+    }
+    // More than a page of one time: it cannot go on, and says so.
+    let ran = run(GetPins::new(CHANNEL).all(), |draft| pins(&[7; 60], draft), never);
+    assert_eq!((ran.items.len(), ran.errors.len()), (50, 1));
+    // Another zone's time is the same time: not one is lost, and none is taken for out of place.
+    for (before, count) in
+        [("2024-01-01T03:05:00+03:00", 4), ("2023-12-31T22:05:00.5-02:00", 5), ("2024-01-01T00:05:00Z", 4)]
+    {
+        let task = GetPins::new(CHANNEL).before(before).all();
+        let (got, skipped) = ids(run(task, |draft| pins(&[1, 2, 3, 4, 5, 6], draft), never));
+        assert_eq!((got.len(), skipped), (count, 0), "{before}");
+    }
+    let until: Moment = "2024-01-01T02:03:00+02:00".parse().unwrap();
+    let ran = run(GetPins::new(CHANNEL).all().until(until), |draft| pins(&[1, 2, 3, 4, 5], draft), never);
+    assert_eq!(ran.items.len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..Default::default() })]
+
+    #[test]
+    fn entries_of_the_same_time_cut_anywhere_come_once_each(
+        times in prop::collection::vec(0_u64..12, 0..45), size in 1_u32..=50,
+        cut in prop::collection::vec(prop::bool::weighted(0.15), 0..200)
+    ) {
+        let ran = run(GetPins::new(CHANNEL).limit(size).all(), |draft| pins(&times, draft), cuts(cut));
+        let mut got: Vec<u64> = ran.items.iter().map(|pin| pin.message.id.0).collect();
+        got.sort_unstable();
+        prop_assert_eq!(got, (100..100 + times.len() as u64).collect::<Vec<_>>());
+        prop_assert!(ran.errors.is_empty(), "{:?}", ran.errors);
+    }
 }
