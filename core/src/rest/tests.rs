@@ -473,6 +473,13 @@ fn messages_come_oldest_first() {
     let response = Response { status: 204, headers: Vec::new(), body: bytes::Bytes::new() };
     assert_eq!(Call::<DeleteMessage>::read(&response), Ok(()));
     assert_eq!(Call::<EditGuildMember>::read(&response), Ok(None));
+    assert_eq!(Call::<CreateChannelInvite>::read(&response), Ok(None));
+    // What says only that it was done may bring a body all the same.
+    for body in ["{}", "null", "[1]", "<html>"] {
+        let response = Response { status: 200, headers: Vec::new(), body: body.into() };
+        assert_eq!(Call::<TriggerTyping>::read(&response), Ok(()), "{body}");
+        assert!(Call::<GetMessages>::read(&response).is_err(), "{body}");
+    }
 }
 
 #[test]

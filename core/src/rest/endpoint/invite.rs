@@ -22,8 +22,8 @@ endpoints! {
     /// A channel's invites.
     GetChannelInvites: Get "/channels/" {channel_id: ChannelId} "/invites" => Vec<Invite> {}
 
-    /// Makes an invite.
-    CreateChannelInvite: Post "/channels/" {channel_id: ChannelId} "/invites" => Invite {
+    /// Makes an invite. For a group of direct messages Discord may answer with nothing (its OpenAPI description).
+    CreateChannelInvite: Post "/channels/" {channel_id: ChannelId} "/invites" => Option<Invite> {
         /// Seconds until it ends, 0 for never; a day if not given. At most 60 days.
         body max_age: u32, 0..=5_184_000;
         /// How often it can be used, 0 for no limit.
