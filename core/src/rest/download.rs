@@ -110,11 +110,14 @@ impl Attachment {
         Download::new(&self.url, path, DOWNLOAD_LIMIT)
     }
 
-    /// Saves it as a new file in this folder, under its own name made safe: never outside the folder.
+    /// Saves it as a new file in this folder, under its id and its own name made safe, as
+    /// [`unique_file_name`](Self::unique_file_name) has them: never outside the folder, and never in the place of
+    /// another attachment. [`save_to`](Self::save_to) with [`safe_file_name`](Self::safe_file_name) leaves out the
+    /// id.
     pub fn save_in(&self, folder: &str) -> Call<Download> {
         let folder = if folder.is_empty() { "." } else { folder };
         let slash = if folder.ends_with(['/', '\\']) { "" } else { "/" };
-        self.save_to(&format!("{folder}{slash}{}", self.safe_file_name()))
+        self.save_to(&format!("{folder}{slash}{}", self.unique_file_name()))
     }
 }
 
@@ -153,14 +156,22 @@ mod tests {
     #[test]
     fn a_hostile_name_stays_in_the_folder() {
         let save = |folder: &str| attachment("../a").save_in(folder).draft.save.map(|save| save.path);
-        assert_eq!(save("out").as_deref(), Some("out/_a"));
-        assert_eq!(save("/out/").as_deref(), Some("/out/_a"));
-        assert_eq!(save("").as_deref(), Some("./_a"));
+        assert_eq!(save("out").as_deref(), Some("out/5-.._a"));
+        assert_eq!(save("/out/").as_deref(), Some("/out/5-.._a"));
+        assert_eq!(save("").as_deref(), Some("./5-.._a"));
         for name in ["..", "", "a/../../b", "C:\\x"] {
             let path = attachment(name).save_in("out").draft.save.map(|save| save.path);
             let (folder, name) = path.as_deref().and_then(|path| path.split_once('/')).unwrap();
             assert!(folder == "out" && !name.is_empty() && !name.contains(['/', '\\']), "{name}");
         }
+    }
+
+    #[test]
+    fn two_of_one_name_are_two_files() {
+        let path =
+            |id| Attachment { id: AttachmentId(id), ..attachment("image.png") }.save_in("out").draft.save;
+        assert_eq!(path(5).map(|save| save.path).as_deref(), Some("out/5-image.png"));
+        assert_ne!(path(5), path(6));
     }
 
     #[test]
