@@ -256,7 +256,8 @@ fn webhook_name(fields: &Map<String, Value>) -> Result<(), Invalid> {
 fn search(draft: &Draft, sorts: &[&str]) -> Result<(), Invalid> {
     const HAS: &[&str] = &["image", "sound", "video", "file", "sticker", "embed", "link", "poll", "snapshot"];
     let mut seen = BTreeSet::new();
-    for (name, value) in &draft.query {
+    for (name, raw) in &draft.query {
+        let value = &**raw;
         let plain = value.strip_prefix('-').unwrap_or(value);
         let (known, value): (&[&str], &str) = match &**name {
             "has" => (HAS, plain),
@@ -279,8 +280,9 @@ fn search(draft: &Draft, sorts: &[&str]) -> Result<(), Invalid> {
         if value.chars().count() > most {
             return Err(Invalid::new(name.clone(), format!("has more than {most} characters")));
         }
-        if !seen.insert((name, value)) {
-            return Err(Invalid::new(name.clone(), format!("has {value} twice")));
+        // `has=link` and `has=-link` are two things.
+        if !seen.insert((name, raw)) {
+            return Err(Invalid::new(name.clone(), format!("has {raw} twice")));
         }
     }
     Ok(())

@@ -411,6 +411,11 @@ fn what_discord_refuses_is_not_sent() {
             "files: can go along with a message only",
         ),
         (
+            GUILD.search().has("-link").has("-link").into(),
+            GUILD.search().has("link").has("-link").author_type("bot").author_type("-bot").into(),
+            "has: has -link twice",
+        ),
+        (
             CreateGuildSticker::new(GUILD, "nn", "t", "").into(),
             CreateGuildSticker::new(GUILD, "nn", "t", "").file(file()).into(),
             "files: has 0 files",
