@@ -9,7 +9,6 @@ use core::fmt;
 
 use bytes::Bytes;
 use serde_json::Value;
-use serde_json::map::Entry;
 
 use crate::machine::{Body, Method, Request};
 use crate::rest::check;
@@ -178,20 +177,19 @@ fn json(headers: &mut Vec<(&'static str, Box<str>)>, body: &impl serde::Serializ
     Body::from(Bytes::from(serde_json::to_vec(body).unwrap_or_default()))
 }
 
-/// What a multipart body has for `payload_json`: the files are listed in `attachments`, behind what is listed there.
+/// What a multipart body has for `payload_json`: the files are listed in `attachments`, behind what is listed there,
+/// unless they are listed already.
 fn payload(draft: &Draft) -> Vec<u8> {
     let mut draft = draft.clone();
-    let entries: Vec<_> = draft.files.iter().enumerate().map(|(index, file)| file.entry(index)).collect();
-    match draft.message().entry("attachments") {
-        // An edit lists the files to keep, too.
-        Entry::Occupied(mut listed) => match listed.get_mut() {
-            Value::Array(listed) => listed.extend(entries),
-            other => *other = entries.into(),
-        },
-        Entry::Vacant(place) => {
-            place.insert(entries.into());
-        }
-    }
+    let files = core::mem::take(&mut draft.files);
+    let attachments = draft.message().entry("attachments").or_insert(Value::Null);
+    // An edit lists the files to keep, too.
+    let mut listed = match attachments.take() {
+        Value::Array(listed) => listed,
+        _ => Vec::new(),
+    };
+    upload::list(&mut listed, &files);
+    *attachments = listed.into();
     serde_json::to_vec(&draft.object).unwrap_or_default()
 }
 

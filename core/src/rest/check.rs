@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::machine::Part;
 use crate::rest::draft::{Draft, Rule};
 use crate::rest::invalid::{Invalid, check};
-use crate::rest::upload::{File, MAX_FILES};
+use crate::rest::upload::{File, MAX_FILES, new_file};
 
 /// The most characters of all embeds of a message (discord-api-docs, Message, Embed Limits).
 const EMBEDS_TOTAL: usize = 6000;
@@ -102,10 +102,11 @@ fn message(fields: &Map<String, Value>, files: &[File], new: bool) -> Result<(),
         check_embeds(embeds)?;
     }
     if let Some(listed) = fields.get("attachments").and_then(Value::as_array)
-        && listed.len() + files.len() > MAX_FILES
+        && let kept =
+            listed.iter().filter(|entry| new_file(entry).is_none_or(|index| index >= files.len())).count()
+        && kept + files.len() > MAX_FILES
     {
-        let why =
-            format!("{} to keep and {} new ones are more than {MAX_FILES} files", listed.len(), files.len());
+        let why = format!("{kept} to keep and {} new ones are more than {MAX_FILES} files", files.len());
         return Err(Invalid::new("attachments", why));
     }
     if flags & IS_COMPONENTS_V2 != 0 {

@@ -199,6 +199,16 @@ fn files_on_the_wire() {
     // Files to keep stand before the new ones.
     let call = CHANNEL.edit_message(MessageId(9)).keep([AttachmentId(1)]).file(File::bytes("n", "x"));
     assert!(wire(call).contains("{\"attachments\":[{\"id\":\"1\"},{\"filename\":\"n\",\"id\":0}]}"));
+    // What is said of a new file already is not said twice, by its number or by its number as text.
+    for id in [json!(0), json!("0")] {
+        let about = json!({ "id": id, "description": "d", "title": "t" });
+        let call =
+            CHANNEL.compose().attachments(vec![about]).file(File::bytes("n", "x").description("other"));
+        let listed = format!(
+            "{{\"attachments\":[{{\"description\":\"d\",\"filename\":\"n\",\"id\":{id},\"title\":\"t\"}}]}}"
+        );
+        assert!(wire(call).contains(&listed));
+    }
     // What answers to an interaction nests its message, and so does the first message of a thread.
     let call = interaction().reply("hi").file(File::bytes("n", "x"));
     assert!(wire(call).contains(
@@ -294,9 +304,14 @@ fn what_discord_refuses_is_not_sent() {
         ),
         (files(11).into(), files(10).into(), "files: has 11"),
         (
-            CHANNEL.edit_message(MessageId(1)).keep((0..10).map(AttachmentId)).file(file()).into(),
-            CHANNEL.edit_message(MessageId(1)).keep((0..9).map(AttachmentId)).file(file()).into(),
+            CHANNEL.edit_message(MessageId(1)).keep((50..60).map(AttachmentId)).file(file()).into(),
+            CHANNEL.edit_message(MessageId(1)).keep((50..59).map(AttachmentId)).file(file()).into(),
             "attachments: 10 to keep",
+        ),
+        (
+            files(9).attachments((50..52).map(|id| json!({ "id": id })).collect::<Vec<_>>()).into(),
+            files(10).attachments((0..10).map(|id| json!({ "id": id })).collect::<Vec<_>>()).into(),
+            "attachments: 2 to keep",
         ),
         (
             CHANNEL.compose().file(file().description(text(1025))).into(),
@@ -391,6 +406,11 @@ fn what_discord_refuses_is_not_sent() {
             "author_id: has 1 twice",
         ),
         (
+            GUILD.search().has("-link").has("-link").into(),
+            GUILD.search().has("link").has("-link").author_type("bot").author_type("-bot").into(),
+            "has: has -link twice",
+        ),
+        (
             (0..501).fold(GUILD.search(), |call, id| call.channel_id(ChannelId(id))).into(),
             (0..500).fold(GUILD.search(), |call, id| call.channel_id(ChannelId(id))).into(),
             "channel_id: has 501",
@@ -409,11 +429,6 @@ fn what_discord_refuses_is_not_sent() {
             interaction().defer().file(file()).into(),
             interaction().update().file(file()).into(),
             "files: can go along with a message only",
-        ),
-        (
-            GUILD.search().has("-link").has("-link").into(),
-            GUILD.search().has("link").has("-link").author_type("bot").author_type("-bot").into(),
-            "has: has -link twice",
         ),
         (
             CreateGuildSticker::new(GUILD, "nn", "t", "").into(),

@@ -113,6 +113,31 @@ impl File {
     }
 }
 
+/// Which of the new files an entry of `attachments` is about, by the number of its `files[n]`. Ids of files that are
+/// there are far greater.
+pub(crate) fn new_file(entry: &Value) -> Option<usize> {
+    let index = match entry.get("id")? {
+        Value::String(id) => id.parse().ok()?,
+        id => usize::try_from(id.as_u64()?).ok()?,
+    };
+    (index < MAX_FILES).then_some(index)
+}
+
+/// Lists new files in `attachments`. What is said there of them already holds.
+pub(crate) fn list(listed: &mut Vec<Value>, files: &[File]) {
+    for (index, file) in files.iter().enumerate() {
+        let entry = file.entry(index);
+        match listed.iter_mut().find(|entry| new_file(entry) == Some(index)) {
+            Some(Value::Object(known)) => {
+                for (name, value) in entry.as_object().into_iter().flatten() {
+                    known.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+            }
+            _ => listed.push(entry),
+        }
+    }
+}
+
 /// The parts of a multipart body: `payload_json`, then `files[n]` (discord-api-docs, Reference, Uploading Files).
 pub(crate) fn multipart(boundary: &str, payload: &[u8], files: &[File]) -> Vec<Part> {
     let mut parts = Vec::new();

@@ -67,7 +67,7 @@ endpoints! {
         body allowed_mentions: AllowedMentions;
         /// Buttons, menus and layout.
         body components: Vec<Value>, 0..=40;
-        /// About the files: which to list, in the order of `files[n]`. Files list themselves.
+        /// About the files, in the order of `files[n]`, by `id`. Files list themselves; what is said here holds.
         body attachments: Vec<Value>, 0..=10;
         /// The flags: EPHEMERAL, SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_COMPONENTS_V2.
         body flags: MessageFlags;

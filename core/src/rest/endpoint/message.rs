@@ -49,7 +49,7 @@ endpoints! {
         body message_reference: Value;
         /// The flags: SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_VOICE_MESSAGE, IS_COMPONENTS_V2.
         body flags: MessageFlags;
-        /// About the files: which to list, in the order of `files[n]`. Files list themselves.
+        /// About the files, in the order of `files[n]`, by `id`. Files list themselves; what is said here holds.
         body attachments: Vec<Value>, 0..=10;
         /// What it is told by.
         own nonce: String, 1..=25;
