@@ -37,13 +37,27 @@ pub struct RestError {
     pub retry_after: Option<Duration>,
 }
 
+/// Read whatever its fields are: one that is odd must not hide the others.
 #[derive(Deserialize)]
 struct Body {
     #[serde(default)]
-    code: u64,
-    message: String,
+    code: Value,
     #[serde(default)]
-    retry_after: Option<f64>,
+    message: Value,
+    #[serde(default)]
+    retry_after: Value,
+}
+
+impl Body {
+    fn code(&self) -> u64 {
+        let text = || self.code.as_str()?.parse().ok();
+        self.code.as_u64().or_else(text).unwrap_or(0)
+    }
+
+    fn retry_after(&self) -> Option<f64> {
+        let text = || self.retry_after.as_str()?.parse().ok();
+        self.retry_after.as_f64().or_else(text)
+    }
 }
 
 /// As OAuth2 tells it (RFC 6749, section 5.2).
@@ -64,10 +78,12 @@ impl RestError {
     #[must_use]
     pub fn new(response: &Response) -> Self {
         let header = response.header("retry-after").and_then(|value| value.trim().parse().ok());
-        let (code, message, body_wait) = match serde_json::from_slice::<Body>(&response.body) {
-            Ok(body) => (body.code, body.message.chars().take(2000).collect(), body.retry_after),
-            Err(_) => (0, oauth(&response.body).unwrap_or_else(|| beginning(&response.body)), None),
-        };
+        let body = serde_json::from_slice::<Body>(&response.body).ok();
+        let message =
+            body.as_ref().and_then(|body| Some(body.message.as_str()?.chars().take(2000).collect()));
+        let message = message.or_else(|| oauth(&response.body)).unwrap_or_else(|| beginning(&response.body));
+        let code = body.as_ref().map_or(0, Body::code);
+        let body_wait = body.as_ref().and_then(Body::retry_after);
         let nested = (response.body.len() <= MAX_FAULTY)
             .then(|| serde_json::from_slice::<Nested>(&response.body).ok())
             .flatten();

@@ -26,6 +26,26 @@ fn reads_discords_errors_and_other_peoples() {
 }
 
 #[test]
+fn an_odd_field_hides_no_other() {
+    for (odd, code) in [("null", 0), (r#""50013""#, 50013), ("-1", 0), ("1.5", 0), ("{}", 0), ("[[]]", 0)] {
+        let body = format!(r#"{{"code":{odd},"message":"no","retry_after":2}}"#);
+        let error = RestError::new(&response(403, body));
+        assert_eq!(
+            (error.code, &*error.message, error.retry_after),
+            (code, "no", Some(Duration::from_secs(2)))
+        );
+    }
+    for (odd, wait) in [("null", 3.0), (r#""0.5""#, 0.5), (r#""soon""#, 3.0), ("true", 3.0)] {
+        let error =
+            RestError::new(&response(429, format!(r#"{{"code":9,"message":"no","retry_after":{odd}}}"#)));
+        assert_eq!((error.code, &*error.message), (9, "no"));
+        assert_eq!(error.retry_after, Some(Duration::from_secs_f64(wait)), "{odd}");
+    }
+    let error = RestError::new(&response(400, r#"{"code":50035,"message":null}"#));
+    assert_eq!((error.code, &*error.message), (50035, r#"{"code":50035,"message":null}"#));
+}
+
+#[test]
 fn what_is_no_json_keeps_its_beginning() {
     let long = "é".repeat(5000);
     assert_eq!(RestError::new(&response(502, long)).message, "é".repeat(200));
