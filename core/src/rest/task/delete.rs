@@ -64,6 +64,8 @@ enum Who {
     User,
     /// The bot with even ones, the user with odd.
     InTurn,
+    /// The user with even ones, the bot with odd.
+    UserInTurn,
 }
 
 /// What was asked last.
@@ -122,6 +124,12 @@ impl BulkDelete {
     #[must_use]
     pub fn in_turn(mut self) -> Self {
         self.who = Who::InTurn;
+        self.one_by_one()
+    }
+
+    /// In turn, and the user first.
+    pub(super) fn in_turn_user_first(mut self) -> Self {
+        self.who = Who::UserInTurn;
         self.one_by_one()
     }
 
@@ -189,6 +197,7 @@ impl BulkDelete {
             Who::Default => false,
             Who::User => true,
             Who::InTurn => self.progress.requests % 2 == 1,
+            Who::UserInTurn => self.progress.requests.is_multiple_of(2),
         };
         if by_user {
             draft.identity = Identity::User;

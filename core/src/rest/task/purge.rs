@@ -1,6 +1,7 @@
 //! Messages that are searched for and deleted.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,13 @@ pub struct SearchAndDelete {
     now: u64,
     delay: Duration,
     one_by_one: bool,
+    #[serde(default)]
+    in_turn: bool,
+    /// Whether the next one is the user's turn.
+    #[serde(default)]
+    user_next: bool,
+    #[serde(default)]
+    reason: Option<String>,
     /// Found, and not yet handed out.
     found: BTreeMap<MessageId, Message>,
     deletes: VecDeque<BulkDelete>,
@@ -63,6 +71,9 @@ impl Search {
             now,
             delay: Duration::ZERO,
             one_by_one: false,
+            in_turn: false,
+            user_next: false,
+            reason: None,
             found: BTreeMap::new(),
             deletes: VecDeque::new(),
             closed: BTreeSet::new(),
@@ -95,6 +106,20 @@ impl SearchAndDelete {
         self
     }
 
+    /// Deletes one by one, the bot and the user in turn, each with limits of its own. The search asks as it did.
+    #[must_use]
+    pub fn in_turn(mut self) -> Self {
+        self.in_turn = true;
+        self
+    }
+
+    /// Why, for the guild's audit log: at most 512 characters.
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// Deletes what was found, each channel's for themselves.
     fn begin(&mut self) {
         let mut channels: BTreeMap<ChannelId, Vec<MessageId>> = BTreeMap::new();
@@ -105,8 +130,16 @@ impl SearchAndDelete {
             channels.entry(message.channel_id).or_default().push(message.id);
         }
         for (channel, ids) in channels {
+            let count = ids.len();
             let mut delete = BulkDelete::new(channel, ids, self.now).delay(self.delay);
-            if self.search.is_as_user() {
+            if let Some(reason) = &self.reason {
+                delete = delete.reason(reason.clone());
+            }
+            if self.in_turn {
+                delete = if self.user_next { delete.in_turn_user_first() } else { delete.in_turn() };
+                // Channels with one hit each take turns, too.
+                self.user_next ^= count % 2 == 1;
+            } else if self.search.is_as_user() {
                 delete = delete.as_user();
             } else if self.one_by_one {
                 delete = delete.one_by_one();

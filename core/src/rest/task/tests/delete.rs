@@ -206,6 +206,26 @@ fn what_is_found_is_deleted_in_bulks_of_each_channel() {
 }
 
 #[test]
+fn a_search_deletes_in_turn_and_says_why() {
+    let all: Vec<u64> = young(10).collect();
+    let mut guild = Guild::new(&all, 0);
+    let mut reasons = vec![];
+    let server = |draft: &Draft| {
+        reasons.push((draft.method(), draft.reason.clone()));
+        guild.answer(draft)
+    };
+    let ran = run(purge().in_turn().reason("spam").delay(Duration::from_secs(1)), server, never);
+    assert_eq!((ran.items.len(), ran.errors.len()), (10, 0));
+    let why = |method| (method == Method::Delete).then(|| "spam".to_owned());
+    assert!(reasons.iter().all(|(method, reason)| *reason == why(*method)), "{reasons:?}");
+    // The second channel goes on with whose turn it is: five are an odd number.
+    let who = guild.channels.iter().flat_map(|channel| &channel.singles).map(|(_, who)| *who);
+    let turns = [Identity::Default, Identity::User].into_iter().cycle();
+    assert!(guild.channels.iter().all(|channel| channel.bulks.is_empty()));
+    assert_eq!(who.collect::<Vec<_>>(), turns.take(10).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_dry_run_brings_what_would_go_and_deletes_nothing() {
     let all: Vec<u64> = young(60).collect();
     let mut guild = Guild::new(&all, 0);
