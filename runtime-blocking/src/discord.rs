@@ -55,7 +55,10 @@ impl Discord {
     /// # Errors
     ///
     /// [`SetupError`] if no thread can be had.
-    pub fn with_desk(desk: Desk, network: Network) -> Result<(Self, Events<sanscord::rest::session::Event>), SetupError> {
+    pub fn with_desk(
+        desk: Desk,
+        network: Network,
+    ) -> Result<(Self, Events<sanscord::rest::session::Event>), SetupError> {
         let (handle, events) = start(desk, network)?;
         Ok((Self { handle }, events))
     }

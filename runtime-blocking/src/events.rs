@@ -93,7 +93,8 @@ struct State<E> {
 
 impl<E> Queue<E> {
     pub(crate) fn new(driver: Arc<Waker>) -> Self {
-        let state = State { events: VecDeque::new(), dropped: 0, ended: false, abandoned: false, paused: false };
+        let state =
+            State { events: VecDeque::new(), dropped: 0, ended: false, abandoned: false, paused: false };
         Self { state: Mutex::new(state), arrived: Condvar::new(), driver }
     }
 

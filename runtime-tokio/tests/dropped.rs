@@ -4,23 +4,30 @@
 #[path = "common/dropped.rs"]
 mod dropped;
 
+use std::sync::mpsc::channel;
+use std::thread;
+
 use sanscord::machine::Response;
 use sanscord::rest::{Draft, Error};
 use sanscord_host::discord::Desk;
 use sanscord_tokio::{Discord, Network, Options};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 struct Tokio {
     discord: Discord,
-    _runtime: Runtime,
 }
 
 impl dropped::Client for Tokio {
     fn start(options: Options) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let make = async { Discord::new(options.network(Network::new().no_proxy())) };
-        let discord = runtime.block_on(make).unwrap();
-        Self { discord, _runtime: runtime }
+        let (made, client) = channel();
+        thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                made.send(Discord::new(options.network(Network::new().no_proxy())).unwrap()).unwrap();
+                std::future::pending::<()>().await;
+            })
+        });
+        Self { discord: client.recv().unwrap() }
     }
 
     fn send(&self, draft: Draft) -> impl Future<Output = Result<Response, Error>> {
