@@ -6,8 +6,7 @@ use sanscord_testing::example::script::{self, Export};
 fn main() -> script::Result {
     let export = Export::read()?;
     let discord = Discord::new(export.options())?;
-    let mut run = discord.run(export.channel.messages().after(export.after).all());
-    while let Some(message) = run.next() {
+    for message in discord.run(export.channel.messages().after(export.after).all()) {
         export.write(&message?)?;
     }
     export.finish()

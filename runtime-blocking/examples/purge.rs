@@ -21,7 +21,7 @@ fn main() -> script::Result {
         task = task.dry_run();
     }
     let mut run = discord.run(task);
-    while let Some(message) = run.next() {
+    for message in run.by_ref() {
         match message {
             Ok(message) => println!("{message}"),
             Err(error) => purge.tell(&error),

@@ -370,7 +370,8 @@ fn differs(description: &Description, schemas: &[&Value], param: &Param) -> Opti
     // An id in a query is text; the guild's join requests and member pages are described as numbers.
     let loose = (wire == "integer" && has("string")) || (wire == "string" && has("integer"));
     // The description of an application's text is an object of translations too.
-    if !has(wire) && !loose && !(param.name == "description" && has("object")) {
+    let translated = param.name == "description" && has("object");
+    if !(has(wire) || loose || translated) {
         return Some(format!("is {}, but not described as such", param.value));
     }
     let (low, high) = bounds(param.range)?;

@@ -1,5 +1,4 @@
 //! The REST session against our Discord, under a virtual clock: limits, order, full use, nothing lost, nothing twice.
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -215,7 +215,7 @@ trait IntoAnswer<T> {
     fn into_answer(self) -> T;
 }
 
-impl<T, E> IntoAnswer<Result<T, E>> for Result<T, E> {
+impl<T, E> IntoAnswer<Self> for Result<T, E> {
     fn into_answer(self) -> Self {
         self
     }

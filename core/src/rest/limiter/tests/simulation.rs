@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::machine::Method;
 use crate::rest::route::mix;
@@ -82,9 +82,9 @@ pub(super) struct Simulation {
     pub(super) latency: [(u64, u64); 2],
     random: u64,
     happenings: BinaryHeap<Reverse<(u64, u64)>>,
-    what: HashMap<u64, Happening>,
+    what: BTreeMap<u64, Happening>,
     count: u64,
-    requests: HashMap<Ticket, Request>,
+    requests: BTreeMap<Ticket, Request>,
     /// When requests under the global limit were counted in the last second.
     counted: VecDeque<u64>,
     held: BTreeMap<usize, u64>,
@@ -118,9 +118,9 @@ impl Simulation {
             latency: [(10 * MS, 60 * MS); 2],
             random: mix(seed),
             happenings: BinaryHeap::new(),
-            what: HashMap::new(),
+            what: BTreeMap::new(),
             count: 0,
-            requests: HashMap::new(),
+            requests: BTreeMap::new(),
             counted: VecDeque::new(),
             held: BTreeMap::new(),
             foreseeable: Vec::new(),

@@ -148,7 +148,8 @@ fn an_empty_page_in_the_middle_is_not_the_end() {
 fn an_index_that_outlasts_the_calls_time_can_be_asked_again() {
     let mut task = search().all();
     let Step::Call(draft) = task.next() else { panic!("a call") };
-    let cause = Cause::Deadline { limit: Duration::from_secs(600), waiting: "another try".to_owned() };
+    let cause =
+        Cause::Deadline { limit: Duration::from_secs(600), waiting: "another try".to_owned(), sent: true };
     task.answer(Err(Error::new(&draft, cause)));
     assert!(matches!(task.next(), Step::Failed(_)));
     let saved = serde_json::to_string(&task).unwrap();
