@@ -212,13 +212,14 @@ fn open(path: &Path, saved: Option<State>, adds: bool) -> io::Result<(File, u64)
             file.set_len(saved.bytes)?;
             file
         }
-        None if adds => options.create(true).truncate(false).open(path)?,
-        None => options.create_new(true).open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                io::Error::other("it exists: name another file, or say where to go on")
+        None => {
+            let file = options.create(true).truncate(false).open(path)?;
+            // An empty one is what an export leaves that failed at once.
+            if !adds && file.metadata()?.len() > 0 {
+                return Err(io::Error::other("it exists: name another file, or say where to go on"));
             }
-            _ => error,
-        })?,
+            file
+        }
     };
     let bytes = file.seek(SeekFrom::End(0))?;
     Ok((file, bytes))
