@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use crate::machine::Method;
 use crate::rest::route::mix;
