@@ -8,8 +8,8 @@ use crate::envelope::DecodeError;
 use crate::id::{GuildId, RoleId, SkuId, StickerId, StickerPackId};
 
 use super::attachment::Attachment;
+use super::emoji::Emoji;
 use super::kinds::{ButtonStyle, ComponentType, PollLayout, StickerFormat, StickerType};
-use super::message::Emoji;
 use super::open::{MessageFlags, MessageType};
 use super::raw::Json;
 use super::table::objects;

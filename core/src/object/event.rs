@@ -10,10 +10,11 @@ use crate::envelope::{self, DecodeError};
 use crate::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 use super::channel::Channel;
+use super::emoji::Emoji;
 use super::entry::Object;
 use super::guild::{Guild, Presence, Role, VoiceState};
 use super::integration::Interaction;
-use super::message::{Emoji, Message};
+use super::message::Message;
 use super::open::ReactionType;
 use super::table::{Preview, objects};
 use super::user::{Member, User};

@@ -10,7 +10,7 @@ use crate::id::{ApplicationId, ChannelId, EmojiId, GuildId, RoleId, UserId};
 
 use super::channel::{Channel, WEB};
 use super::embed::Sticker;
-use super::message::Emoji;
+use super::emoji::Emoji;
 use super::open::{Permissions, RoleFlags, SystemChannelFlags};
 use super::table::{Preview, objects};
 use super::text::{DateTime, ImageHash, Locale, Secret, Status};

@@ -7,11 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::id::{ApplicationId, ChannelId, EmojiId, GuildId, MessageId, RoleId, UserId, WebhookId};
+use crate::id::{ApplicationId, ChannelId, GuildId, MessageId, RoleId, UserId, WebhookId};
 
 use super::attachment::Attachment;
 use super::channel::{Channel, WEB};
 use super::embed::{Component, Embed, MessageSnapshot, Poll, SnapshotMessage, StickerItem};
+use super::emoji::Emoji;
 use super::link::{MessageLink, links};
 use super::open::{ChannelType, MessageFlags, MessageReferenceType, MessageType};
 use super::table::{Preview, objects};
@@ -94,26 +95,6 @@ objects! {
         /// The emoji.
         emoji: must Emoji;
         [burst_colors burst_count burst_me count_details me_burst]
-    }
-
-    /// An emoji (discord-api-docs, Emoji).
-    Emoji {
-        /// Which emoji; none for those of Unicode.
-        id: may EmojiId;
-        /// Its name, or the Unicode emoji itself; null for deleted ones.
-        name: may String;
-        /// Who may use it; empty for all.
-        roles: or Vec<RoleId>;
-        /// Who made it.
-        user: may Box<User>;
-        /// Whether it is written between colons.
-        require_colons: or bool;
-        /// Whether an integration manages it.
-        managed: or bool;
-        /// Whether it moves.
-        animated: or bool;
-        /// Whether it can be used; not so when boosts were lost.
-        available: may bool;
     }
 
     /// Where a message points to (discord-api-docs, Message, Message Reference Structure).
@@ -214,16 +195,6 @@ impl fmt::Debug for Message {
 impl fmt::Debug for Reaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reaction({} x {:?})", self.count, self.emoji)
-    }
-}
-
-impl fmt::Debug for Emoji {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Preview(self.name.as_deref().unwrap_or_default());
-        match self.id {
-            Some(id) => write!(f, "Emoji({id} {name:?})"),
-            None => write!(f, "Emoji({name:?})"),
-        }
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `user`, `channel`, `message`, `attachment`, `embed`, `guild`, `integration`, `command`, `page` | Discord's objects |
+//! | `user`, `channel`, `message`, `emoji`, `attachment`, `embed`, `guild`, `integration`, `command`, `page` | Discord's objects |
 //! | `context` | what an interaction is about |
 //! | `event` | payloads of dispatches, by name |
 //! | `open`, `kinds`, `text` | open enums and flags; strings with a meaning |
@@ -31,6 +31,7 @@ mod channel;
 mod command;
 mod context;
 mod embed;
+mod emoji;
 mod entry;
 mod event;
 mod guild;
@@ -63,6 +64,7 @@ pub use embed::{
     Component, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider, MessageSnapshot, Poll,
     PollAnswer, PollAnswerCount, PollMedia, PollResults, SnapshotMessage, Sticker, StickerItem,
 };
+pub use emoji::Emoji;
 pub use entry::Object;
 pub use event::{
     GuildRole, GuildRoleDelete, GuildUser, MessageDelete, MessageDeleteBulk, MessageReaction, Typed,
@@ -80,7 +82,7 @@ pub use kinds::{
 };
 pub use link::{MessageLink, NoMessageLink};
 pub use list::{Cell, List, Row};
-pub use message::{Emoji, Message, MessageReference, Reaction};
+pub use message::{Message, MessageReference, Reaction};
 pub use open::{
     AttachmentFlags, ChannelFlags, ChannelType, InteractionType, MemberFlags, MessageFlags,
     MessageReferenceType, MessageType, OverwriteType, Permissions, PremiumType, ReactionType, RoleFlags,

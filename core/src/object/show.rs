@@ -13,9 +13,10 @@ use super::embed::{
     Component, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider, MessageSnapshot, Poll,
     PollAnswer, PollAnswerCount, PollMedia, PollResults, SnapshotMessage, Sticker, StickerItem,
 };
+use super::emoji::Emoji;
 use super::guild::{Ban, Guild, GuildPreview, Role, UserGuild, VoiceRegion, WelcomeChannel, WelcomeScreen};
 use super::integration::{Interaction, Webhook};
-use super::message::{Emoji, Message, Reaction};
+use super::message::{Message, Reaction};
 use super::page::{
     AuditLog, AuditLogChange, AuditLogEntry, FollowedChannel, Invite, Pin, PinPage, ScheduledEvent,
     SearchPage, ThreadList,
