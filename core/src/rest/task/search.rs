@@ -27,7 +27,7 @@ use crate::time::Duration;
 /// around it, and in the order in which Discord sorts.
 ///
 /// While Discord still builds its index (202) it waits as long as Discord says, 30 times at most. A
-/// [session](crate::rest::Session) waits for the index itself, as long as the call's time allows (10 minutes, if
+/// [session](crate::rest::session::Session) waits for the index itself, as long as the call's time allows (10 minutes, if
 /// [`deadline`](Call::deadline) does not say otherwise): an index that takes longer ends it with [`Cause::Deadline`].
 /// Ten pages without anything new end it with [`Cause::Stuck`]. After a failure it is done; loaded again, it asks
 /// again.
