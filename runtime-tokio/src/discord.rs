@@ -12,7 +12,8 @@ use crate::{Events, Handle, Network, SetupError, start};
 /// Makes calls of Discord's REST API. Cheap to clone; it ends with its last clone.
 ///
 /// Calls wait for limits and are repeated where that is safe: see
-/// [`Session`](sanscord::rest::session::Session). A call whose future is dropped is taken back: it is not sent if it has not been yet.
+/// [`Session`](sanscord::rest::session::Session). A call whose future is dropped is taken back: it is not sent if it
+/// has not been yet.
 #[derive(Clone, Debug)]
 pub struct Discord {
     handle: Handle<Desk>,

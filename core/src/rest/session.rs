@@ -19,109 +19,30 @@
 //!
 //! Bot and user have limits of their own, and so has each a limiter; what goes to another host has none.
 
+mod config;
+mod event;
+
+pub use config::Config;
+pub use event::{CallId, Event};
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt;
 
 use serde::Deserialize;
 
 use crate::backoff;
 use crate::entropy::Entropy;
-use crate::machine::{
-    Fault, Input, Level, Log, Machine, Output, Progress, RequestId, Response, Scope, Unanswered,
-};
+use crate::machine::{Fault, Input, Log, Machine, Output, Progress, RequestId, Response, Scope, Unanswered};
 use crate::outbox::Outbox;
-use crate::rest::api::{Api, EXCHANGE};
+use crate::rest::api::Api;
 use crate::rest::draft::{Draft, is_url};
 use crate::rest::error::RestError;
 use crate::rest::failure::{Cause, Error};
 use crate::rest::limiter::{self, Limiter, Limits, Outcome, Ticket, Wait};
 use crate::rest::route::Route;
 use crate::time::{Duration, Timestamp, soonest};
-
-/// What a session needs to know.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// Base URL and tokens.
-    pub api: Api,
-    /// Limits that are not learned.
-    pub limits: limiter::Config,
-    /// How long a call may take that says nothing itself, waiting and repeats included: 10 minutes, the longest
-    /// limit that is known (a channel's name).
-    pub deadline: Duration,
-    /// How often a call is tried at most when the network or Discord fails; limits do not count. 5.
-    pub attempts: u32,
-    /// How long one HTTP exchange may take that carries no file: [`EXCHANGE`].
-    pub exchange: Duration,
-    /// The same for one that carries files, or saves one, and names no deadline of its own: 5 minutes.
-    pub transfer: Duration,
-    /// Calls at once, waiting ones included; more are refused. 100,000.
-    pub capacity: usize,
-    /// Unix time in milliseconds at [`Timestamp::ZERO`], as far as it is known. With it, deletions of messages of
-    /// more than 14 days are told from others, which have a limit of their own.
-    pub epoch: Option<u64>,
-}
-
-impl Config {
-    /// The defaults, for this API.
-    #[must_use]
-    pub fn new(api: Api) -> Self {
-        Self {
-            api,
-            limits: limiter::Config::default(),
-            deadline: Duration::from_secs(600),
-            attempts: 5,
-            exchange: EXCHANGE,
-            transfer: Duration::from_secs(300),
-            capacity: 100_000,
-            epoch: None,
-        }
-    }
-}
-
-/// Names a call; never used twice.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct CallId(u64);
-
-/// What a session tells.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A call has come to its end: an answer with a status from 200 to 299, or why there is none. The last event of
-    /// a call.
-    Done(CallId, Result<Response, Error>),
-    /// How far a call's upload or download has come, if it asked for that.
-    Progress(CallId, Progress),
-    /// A call has to wait for a limit.
-    Waiting {
-        /// Which call.
-        call: CallId,
-        /// Method and path, without tokens.
-        request: Box<str>,
-        /// What for, and until when.
-        wait: Wait,
-    },
-    /// A call is tried again.
-    Retrying {
-        /// Which call.
-        call: CallId,
-        /// Method and path, without tokens.
-        request: Box<str>,
-        /// Tries that have failed.
-        attempt: u32,
-        /// When.
-        after: Duration,
-        /// Why.
-        why: Box<str>,
-    },
-    /// What the limiter tells beside its grants: requests are held to protect the bot, or go on.
-    Limiter(limiter::Event),
-    /// It was stopped, and all calls have come to their end.
-    Stopped,
-}
 
 #[derive(Debug)]
 struct Job {
@@ -131,7 +52,7 @@ struct Job {
     deadline: Timestamp,
     /// Tries that have failed, limits aside.
     failed: u32,
-    /// When it was first sent, if it may have been carried out since.
+    /// When it was first known that it may have been carried out, though no answer came.
     doubt: Option<Timestamp>,
     /// Whose limits hold; `None` if it goes to another host.
     who: Option<Who>,
@@ -673,23 +594,7 @@ impl Machine for Session {
     }
 
     fn log(event: &Event) -> Option<Log> {
-        let (level, text) = match event {
-            Event::Done(_, Ok(_)) | Event::Progress(..) => return None,
-            Event::Done(_, Err(error)) => (Level::Debug, error.to_string()),
-            Event::Waiting { request, wait, .. } => (Level::Debug, format!("{request} waits: {wait}")),
-            Event::Retrying { request, attempt, after, why, .. } => {
-                (Level::Warn, format!("{request} is tried again in {after:?} (try {attempt} failed): {why}"))
-            }
-            Event::Limiter(event) => return event.log(),
-            Event::Stopped => (Level::Info, "all calls have come to their end".to_string()),
-        };
-        Some(Log::new(level, text))
-    }
-}
-
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        event.log()
     }
 }
 
@@ -708,13 +613,13 @@ fn not_ready(response: &Response) -> Option<Duration> {
     struct NotReady {
         code: u64,
         #[serde(default)]
-        retry_after: f64,
+        retry_after: Option<f64>,
     }
     let answer: NotReady = serde_json::from_slice(&response.body).ok()?;
     if answer.code != NOT_READY {
         return None;
     }
-    let after = Duration::try_from_secs_f64(answer.retry_after).unwrap_or(SOON);
+    let after = Duration::try_from_secs_f64(answer.retry_after.unwrap_or(0.0)).unwrap_or(SOON);
     Some(if after.is_zero() { SOON } else { after })
 }
 

@@ -272,6 +272,7 @@ fn an_index_that_is_not_ready_is_asked_again() {
     for body in [
         r#"{"message": "Index not yet available", "code": 110000, "documents_indexed": 0, "retry_after": 3}"#,
         r#"{"code": 110000, "retry_after": 0}"#,
+        r#"{"code": 110000, "retry_after": null}"#,
         r#"{"code": 110000, "retry_after": -1e300}"#,
     ] {
         bench.respond(202, &[], body);
