@@ -34,7 +34,7 @@ use serde::Deserialize;
 
 use crate::backoff;
 use crate::entropy::Entropy;
-use crate::machine::{Fault, Input, Log, Machine, Output, Progress, RequestId, Response, Scope, Unanswered};
+use crate::machine::{Fault, Input, Log, Machine, Output, RequestId, Response, Scope, Unanswered};
 use crate::outbox::Outbox;
 use crate::rest::api::Api;
 use crate::rest::draft::{Draft, is_url};

@@ -23,7 +23,7 @@ pub struct Config {
     pub transfer: Duration,
     /// Calls at once, waiting ones included; more are refused. 100,000.
     pub capacity: usize,
-    /// Unix time in milliseconds at [`Timestamp::ZERO`], as far as it is known. With it, deletions of messages of
+    /// Unix time in milliseconds at [`Timestamp::ZERO`](crate::time::Timestamp::ZERO), as far as it is known. With it, deletions of messages of
     /// more than 14 days are told from others, which have a limit of their own.
     pub epoch: Option<u64>,
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::*;
-use crate::machine::{Method, Request};
+use crate::machine::{Method, Progress, Request};
 use crate::secret::Token;
 
 struct Bench {
