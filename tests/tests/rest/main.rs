@@ -1,5 +1,7 @@
 //! The REST session against our Discord, under a virtual clock: limits, order, full use, nothing lost, nothing twice.
 
+mod tasks;
+
 use std::collections::BTreeMap;
 
 use sanscord::id::{ChannelId, MessageId};
