@@ -1,0 +1,91 @@
+//! What a message is asked for.
+
+use alloc::string::String;
+
+use crate::id::ChannelId;
+use crate::object::Message;
+use crate::rest::call::Call;
+use crate::rest::endpoint::*;
+use crate::rest::value::EmojiName;
+
+impl Message {
+    /// Replies with a text: [`CreateMessage`].
+    pub fn reply(&self, content: impl Into<String>) -> Call<CreateMessage> {
+        self.channel_id.send(content).reply_to(self.id)
+    }
+
+    /// Forwards it to a channel: [`CreateMessage`].
+    pub fn forward(&self, channel: impl Into<ChannelId>) -> Call<CreateMessage> {
+        CreateMessage::new(channel).forward(self.channel_id, self.id)
+    }
+
+    /// The message as it is now: [`GetMessage`].
+    pub fn refresh(&self) -> Call<GetMessage> {
+        self.channel_id.message(self.id)
+    }
+
+    /// Edits it: [`EditMessage`]. Its files are kept, unless [`keep`](Call::keep) says otherwise.
+    pub fn edit(&self) -> Call<EditMessage> {
+        let call = self.channel_id.edit_message(self.id);
+        if self.attachments.is_empty() {
+            call
+        } else {
+            call.keep(self.attachments.iter().map(|file| file.id))
+        }
+    }
+
+    /// Deletes it: [`DeleteMessage`].
+    pub fn delete(&self) -> Call<DeleteMessage> {
+        self.channel_id.delete_message(self.id)
+    }
+
+    /// Reacts to it: [`CreateReaction`].
+    pub fn react(&self, emoji: impl Into<EmojiName>) -> Call<CreateReaction> {
+        self.channel_id.react(self.id, emoji)
+    }
+
+    /// Takes the own reaction back: [`DeleteOwnReaction`].
+    pub fn unreact(&self, emoji: impl Into<EmojiName>) -> Call<DeleteOwnReaction> {
+        DeleteOwnReaction::new(self.channel_id, self.id, emoji)
+    }
+
+    /// Who reacted with an emoji: [`GetReactions`].
+    pub fn reacted(&self, emoji: impl Into<EmojiName>) -> Call<GetReactions> {
+        self.channel_id.reactions(self.id, emoji)
+    }
+
+    /// Pins it: [`PinMessage`].
+    pub fn pin(&self) -> Call<PinMessage> {
+        self.channel_id.pin(self.id)
+    }
+
+    /// Unpins it: [`UnpinMessage`].
+    pub fn unpin(&self) -> Call<UnpinMessage> {
+        self.channel_id.unpin(self.id)
+    }
+
+    /// Sends it to the channels that follow its own: [`CrosspostMessage`].
+    pub fn crosspost(&self) -> Call<CrosspostMessage> {
+        CrosspostMessage::new(self.channel_id, self.id)
+    }
+
+    /// Starts a thread from it: [`StartThreadFromMessage`].
+    pub fn create_thread(&self, name: impl Into<String>) -> Call<StartThreadFromMessage> {
+        self.channel_id.create_thread_from(self.id, name)
+    }
+
+    /// At most so many messages before it, the oldest first: [`GetMessages`].
+    pub fn before(&self, limit: u32) -> Call<GetMessages> {
+        self.channel_id.messages().before(self.id).limit(limit)
+    }
+
+    /// At most so many messages after it, the oldest first: [`GetMessages`].
+    pub fn after(&self, limit: u32) -> Call<GetMessages> {
+        self.channel_id.messages().after(self.id).limit(limit)
+    }
+
+    /// At most so many messages around it, the oldest first, it among them: [`GetMessages`].
+    pub fn around(&self, limit: u32) -> Call<GetMessages> {
+        self.channel_id.messages().around(self.id).limit(limit)
+    }
+}
