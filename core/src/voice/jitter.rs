@@ -165,7 +165,7 @@ impl JitterBuffer {
         self.next_starts = true;
     }
 
-    /// Packets held.
+    /// Packets held. Padding that came last stays until sound follows it, and has no deadline.
     #[must_use]
     pub fn len(&self) -> usize {
         self.held.len()
