@@ -278,7 +278,12 @@ impl Limiter {
             let oldest = (self.young.head != NONE).then(|| self.tickets[self.young.head].granted);
             waits(Reason::Global, self.global.next(oldest).unwrap_or_default())
         };
-        match self.tickets.ahead(ticket) {
+        // Who asks when it has come knows its place without looking.
+        let ahead = match lane.queue.tail == ticket {
+            true => lane.waiting - 1,
+            false => self.tickets.ahead(ticket),
+        };
+        match ahead {
             0 => Some(head),
             ahead => Some(Wait { reason: Reason::Order(ahead), until: head.until }),
         }
@@ -548,11 +553,13 @@ impl Limiter {
         }
         let lane = self.table.lane(index);
         let (number, believed) = (lane.bucket, !lane.traits.unreliable);
-        let bucket = self.table.bucket_mut(number);
+        let bucket = self.table.bucket(number);
         let (known, period) = (bucket.kind == Kind::Windowed, bucket.period);
         let limit = limits.limit.unwrap_or(if known { bucket.limit } else { 1 });
         let time = limits.reset_after.unwrap_or_else(|| period.max(UNTOLD_WINDOW));
         let Some(by) = limits.limited else {
+            self.table.lane_mut(index).accepted();
+            let bucket = self.table.bucket_mut(number);
             if limits.has_window() && believed {
                 let remaining = limits.remaining.unwrap_or(0);
                 bucket.learn(granted, now, limit, remaining, time);
@@ -568,7 +575,8 @@ impl Limiter {
         };
         let untold = if by == Limited::Cloudflare { UNTOLD_BAN } else { time };
         let wait = limits.retry_after.or(limits.reset_after).unwrap_or(untold);
-        let until = now + wait;
+        let margin = self.table.lane_mut(index).refused(granted, now);
+        let (bucket, until) = (self.table.bucket_mut(number), now + wait + margin);
         match by {
             Limited::User if believed && (known || limits.has_window()) => {
                 bucket.learn(granted, now, limit, 0, wait);

@@ -47,7 +47,9 @@ pub(super) struct Bucket {
     /// The window ends between these two.
     end_low: Timestamp,
     pub(super) end: Timestamp,
-    /// The longest that a window was seen to last.
+    /// When that was learned.
+    learned: Timestamp,
+    /// The longest that one of the last windows was seen to last.
     pub(super) period: Duration,
     pub(super) in_flight: u32,
     pub(super) waiting: u32,
@@ -72,6 +74,7 @@ impl Bucket {
             remaining: 1,
             end_low: Timestamp::ZERO,
             end: Timestamp::ZERO,
+            learned: Timestamp::ZERO,
             period: Duration::ZERO,
             in_flight: 0,
             waiting: 0,
@@ -124,12 +127,15 @@ impl Bucket {
         if granted > self.ghosts_from {
             self.ghosts = 0;
         }
-        if self.kind != Kind::Windowed || low > self.end {
+        // A window ends when it was said to: if later requests say earlier, it was never true.
+        let is_wrong = high < self.end_low && granted > self.learned;
+        if self.kind != Kind::Windowed || low > self.end || is_wrong {
             // The first, or a later window than the one that is known.
             self.kind = Kind::Windowed;
-            (self.end_low, self.end) = (low, high);
+            (self.end_low, self.end, self.learned) = (low, high, now);
             (self.limit, self.remaining) = (limit, remaining);
-            self.period = self.period.max(reset_after);
+            let before = if is_wrong { Duration::ZERO } else { self.period - self.period / 4 };
+            self.period = reset_after.max(before);
         } else if high >= self.end_low {
             // The same window: requests are counted one by one, so the least remainder is the latest.
             let short = |time: Duration| time < self.period / 2;

@@ -69,7 +69,8 @@ impl Limits {
             let Some(field) = name.strip_prefix("x-ratelimit-") else {
                 match &**name {
                     "retry-after" => wait = limits.tame(seconds(value)),
-                    "via" => via = true,
+                    // Other proxies may stand on the way.
+                    "via" => via |= value.contains("google"),
                     _ => {}
                 }
                 continue;
@@ -223,6 +224,7 @@ mod tests {
             ("x-ratelimit-scope: global", json, Limited::Global, Some(64_570)),
             ("retry-after: 600", "<html>error 1015</html>", Limited::Cloudflare, Some(600_000)),
             ("", "error code: 1015", Limited::Cloudflare, None),
+            ("via: 1.1 squid\nretry-after: 2", "<html>", Limited::Cloudflare, Some(2000)),
             ("via: 1.1 google\nretry-after: 2", "<html>", Limited::User, Some(2000)),
             ("retry-after: 172800", r#"{"retry_after":-1}"#, Limited::User, Some(172_800_000)),
             ("", r#"{"retry_after":1e30}"#, Limited::User, None),

@@ -30,6 +30,9 @@ pub(super) struct Lane {
     pub(super) in_flight: u32,
     /// Until when it is held back by a limit of its own.
     pub(super) held: Timestamp,
+    /// How often in a row it was answered 429, and when it was last.
+    refusals: u8,
+    refused: Timestamp,
     /// When its bucket's name was last told: answers to earlier requests may tell an older one.
     told: Timestamp,
     /// Since when it has nothing to do, if it has.
@@ -39,6 +42,29 @@ pub(super) struct Lane {
     newer: u32,
     idle: bool,
 }
+
+impl Lane {
+    /// A request that was granted at `granted` was answered 429: how much longer to wait than the answer says.
+    /// Requests that were on their way together count as one.
+    pub(super) fn refused(&mut self, granted: Timestamp, now: Timestamp) -> Duration {
+        if granted > self.refused {
+            self.refusals = (self.refusals + 1).min(MOST_REFUSALS);
+            self.refused = now;
+        }
+        MARGIN * (1 << (self.refusals.max(1) - 1))
+    }
+
+    /// A request was answered, and not by a 429.
+    pub(super) const fn accepted(&mut self) {
+        self.refusals = 0;
+    }
+}
+
+/// What is waited beyond the end of a limit, doubled with each 429 that follows another: an answer that says to wait
+/// for nothing must not be answered at the network's speed.
+const MARGIN: Duration = Duration::from_millis(100);
+/// 6.4 s.
+const MOST_REFUSALS: u8 = 7;
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -156,6 +182,8 @@ impl Table {
             waiting: 0,
             in_flight: 0,
             held: Timestamp::ZERO,
+            refusals: 0,
+            refused: Timestamp::ZERO,
             told: Timestamp::ZERO,
             rests: Timestamp::ZERO,
             older: NONE,

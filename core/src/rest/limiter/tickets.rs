@@ -55,7 +55,7 @@ pub(super) struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct List {
     pub(super) head: u32,
-    tail: u32,
+    pub(super) tail: u32,
 }
 
 impl List {

@@ -216,7 +216,7 @@ fn a_call_ends_with_its_time() {
     bench.call(draft);
     bench.respond(429, &[("retry-after", "3600")], r#"{"retry_after": 3600.0}"#);
     let Err(Cause::Deadline { waiting, .. }) = bench.end() else { panic!() };
-    assert!(waiting.contains("for 3600s more"), "{waiting}");
+    assert!(waiting.contains("for 3600.1s more"), "{waiting}");
     // At rest between two tries: when its time is over, or before if the rest is longer.
     let mut bench = Bench::new(|config| (config.deadline, config.attempts) = (limit, 100));
     bench.get();

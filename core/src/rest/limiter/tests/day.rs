@@ -54,9 +54,11 @@ impl Script for Day {
     /// Each hour a limit changes, and a bucket's name.
     fn change(&mut self, simulation: &mut Simulation, hour: usize) {
         let saturated = hour % SATURATED.len();
-        self.settle(simulation, saturated);
         let other = simulation.below(BUCKETS as u64) as usize;
         for number in [saturated, other] {
+            if number < SATURATED.len() {
+                self.settle(simulation, number);
+            }
             let (now, spot) = (simulation.now, &mut simulation.spots[number]);
             spot.limit = if spot.limit % 2 == 0 { spot.limit + 3 } else { (spot.limit - 1).max(2) };
             spot.limit = spot.limit.min(10);

@@ -181,9 +181,9 @@ fn emoji_routes_believe_only_a_429() {
     assert_eq!(granted(&mut limiter, T), [b]);
     let refused = Limits { remaining: Some(49), ..limited(Limited::User, 7000) };
     limiter.requeue(T, b, &Outcome::Answered(refused)).unwrap();
-    assert_eq!(granted(&mut limiter, T + ms(6999)), []);
+    assert_eq!(granted(&mut limiter, T + ms(7099)), []);
     assert_eq!(limiter.wait(b).unwrap().reason, Reason::Held);
-    assert_eq!(granted(&mut limiter, T + ms(7000)), [b]);
+    assert_eq!(granted(&mut limiter, T + ms(7100)), [b]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn shared_and_sub_limits_hold_their_route_alone() {
         let told = events(&mut limiter, T);
         assert!(told.contains(&Event::Limited { ticket: a, by, wait: ms(day) }));
         assert!(told.contains(&Event::Granted(b)) && !told.contains(&Event::Granted(a)), "{by:?}");
-        assert_eq!(limiter.wait(a), Some(Wait { reason: Reason::Held, until: Some(T + ms(day)) }));
+        assert_eq!(limiter.wait(a), Some(Wait { reason: Reason::Held, until: Some(T + ms(day + 100)) }));
         assert_eq!(limiter.invalid(), u32::from(by == Limited::Sub));
     }
 }
@@ -217,11 +217,60 @@ fn a_retry_takes_its_old_place() {
     limiter.requeue(T, b, &refused()).unwrap();
     limiter.requeue(T, a, &refused()).unwrap();
     assert_eq!(granted(&mut limiter, T + ms(2499)), []);
-    let now = limiter.deadline().unwrap();
-    assert!(now <= T + ms(2501));
+    let now = T + ms(2600);
+    assert_eq!(granted(&mut limiter, T + ms(2599)), []);
+    assert_eq!(limiter.deadline(), Some(now));
     assert_eq!(granted(&mut limiter, now), [a, b, c]);
     limiter.complete(now, a, &Outcome::Lost);
     assert_eq!(limiter.requeue(now, a, &refused()), Err(Refused::Unknown));
+}
+
+#[test]
+fn a_429_that_says_to_wait_for_nothing_is_not_answered_at_once() {
+    let mut limiter = limiter();
+    let [a] = ask(&mut limiter, T, &route("/channels/5/messages"));
+    let (mut now, mut waits) = (T, Vec::new());
+    let refuse = |limiter: &mut Limiter, now: Timestamp| {
+        let refused = Limits { retry_after: Some(ms(0)), ..limited(Limited::Shared, 0) };
+        limiter.requeue(now, a, &Outcome::Answered(refused)).unwrap();
+    };
+    for _ in 0..9 {
+        assert_eq!(granted(&mut limiter, now), [a]);
+        now += ms(20);
+        refuse(&mut limiter, now);
+        assert_eq!(granted(&mut limiter, now), []);
+        let next = limiter.deadline().unwrap();
+        waits.push(next.since(now).as_millis());
+        now = next;
+    }
+    assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 6400, 6400, 6400]);
+    // A success begins anew.
+    assert_eq!(granted(&mut limiter, now), [a]);
+    answer(&mut limiter, now + ms(20), a, window(5, 4, 2000, 1));
+    let [b] = ask(&mut limiter, now + ms(30), &route("/channels/5/messages"));
+    assert_eq!(granted(&mut limiter, now + ms(30)), [b]);
+    limiter.requeue(now + ms(50), b, &Outcome::Answered(limited(Limited::Shared, 0))).unwrap();
+    assert_eq!(granted(&mut limiter, now + ms(149)), []);
+    assert_eq!(granted(&mut limiter, now + ms(150)), [b]);
+}
+
+#[test]
+fn a_window_that_was_never_true_is_corrected() {
+    let mut limiter = limiter();
+    let route = route("/channels/5/messages");
+    let [a, b, c] = ask(&mut limiter, T, &route);
+    assert_eq!(granted(&mut limiter, T), [a]);
+    answer(&mut limiter, T + ms(50), a, window(5, 1, 600_000, 1));
+    assert_eq!(granted(&mut limiter, T + ms(60)), [b]);
+    answer(&mut limiter, T + ms(100), b, window(5, 0, 2000, 1));
+    let end = T + ms(2101);
+    assert_eq!(granted(&mut limiter, T + ms(2100)), []);
+    assert_eq!(granted(&mut limiter, end), [c]);
+    // Nor does a lost answer wait for that long.
+    limiter.complete(end, c, &Outcome::Lost);
+    let more: [Ticket; 5] = ask(&mut limiter, end, &route);
+    assert_eq!(granted(&mut limiter, end), more[..4]);
+    assert_eq!(granted(&mut limiter, end + ms(2000)), more[4..]);
 }
 
 #[test]
@@ -259,7 +308,7 @@ fn global_429s_stop_all_but_interactions_and_cloudflare_everything() {
         let told = events(&mut limiter, T);
         assert!(!told.contains(&Event::Granted(b)));
         assert_eq!(told.contains(&Event::Granted(c)), by == Limited::Global);
-        let until = T + ms(90_000);
+        let until = T + ms(90_100);
         assert_eq!(limiter.wait(b), Some(Wait { reason, until: Some(until) }));
         assert_eq!(limiter.deadline(), Some(until));
         assert!(granted(&mut limiter, until).contains(&b));
@@ -408,7 +457,7 @@ fn another_process_goes_on() {
     assert_eq!(next.wait(c).unwrap().reason, Reason::Bucket { limit: 5 });
     let [d] = ask(&mut next, now, &route("/channels/6/one"));
     assert_eq!(granted(&mut next, now), []);
-    assert_eq!(next.wait(d), Some(Wait { reason: Reason::Held, until: Some(now + ms(59_001)) }));
+    assert_eq!(next.wait(d), Some(Wait { reason: Reason::Held, until: Some(now + ms(59_101)) }));
     let told = granted(&mut next, now + ms(1500));
     assert!(told.contains(&c), "{told:?}");
     // What nobody ever saved is harmless.
