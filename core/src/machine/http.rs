@@ -227,8 +227,11 @@ impl Unanswered {
 /// What kind of fault keeps an HTTP request from being answered.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Fault {
-    /// The server has seen nothing of it: no route, refused, TLS failed, no turn in time.
+    /// The server has seen nothing of it: no route, refused, no turn or no connection in time.
     Unsent,
+    /// The server has seen nothing of it, and will see nothing of a repeat: its certificate is not trusted, it refuses
+    /// the TLS handshake, or has no version of TLS in common with us.
+    Tls,
     /// It broke: the server may have carried it out, or not.
     Lost,
     /// Its deadline passed: the server may have carried it out, or not.

@@ -110,7 +110,7 @@ impl fmt::Display for Cause {
             Self::Invalid(invalid) => write!(f, "not sent, as Discord would refuse it: {invalid}"),
             Self::Discord(error) => error.fmt(f),
             Self::Unanswered(Unanswered { reason, fault }) => match fault {
-                Fault::Unsent | Fault::Local => write!(f, "not sent: {reason}"),
+                Fault::Unsent | Fault::Tls | Fault::Local => write!(f, "not sent: {reason}"),
                 Fault::Lost | Fault::Late | Fault::TooLong => f.write_str(reason),
             },
             Self::Deadline { limit, waiting, .. } => {

@@ -417,14 +417,14 @@ impl Session {
                 }
             }
             Err(unanswered) => {
-                let sent = !matches!(unanswered.fault, Fault::Unsent | Fault::Local);
+                let sent = !matches!(unanswered.fault, Fault::Unsent | Fault::Tls | Fault::Local);
                 if let Some((who, ticket)) = ticket {
                     match sent {
                         true => self.limiter_of(who).complete(now, ticket, &Outcome::Lost),
                         false => self.limiter_of(who).cancel(now, ticket),
                     }
                 }
-                let hopeless = matches!(unanswered.fault, Fault::Local | Fault::TooLong);
+                let hopeless = matches!(unanswered.fault, Fault::Tls | Fault::Local | Fault::TooLong);
                 if hopeless {
                     self.finish(call, Cause::Unanswered(unanswered));
                 } else {

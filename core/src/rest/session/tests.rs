@@ -133,13 +133,14 @@ fn an_answer_ends_a_call() {
 #[test]
 fn a_repeat_must_do_no_harm() {
     type Break = fn(&mut Bench);
-    let faults: [(&str, Break, bool, bool); 8] = [
+    let faults: [(&str, Break, bool, bool); 9] = [
         ("500", |bench| bench.respond(500, &[], ""), true, false),
         ("502", |bench| bench.respond(502, &[], "<html>"), true, false),
         ("lost", |bench| bench.fault(Fault::Lost), true, false),
         ("late", |bench| bench.fault(Fault::Late), true, false),
         ("unsent", |bench| bench.fault(Fault::Unsent), true, true),
         ("429", |bench| bench.respond(429, &[("retry-after", "1")], r#"{"retry_after": 0.5}"#), true, true),
+        ("tls", |bench| bench.fault(Fault::Tls), false, false),
         ("local", |bench| bench.fault(Fault::Local), false, false),
         ("too long", |bench| bench.fault(Fault::TooLong), false, false),
     ];
@@ -516,9 +517,13 @@ fn it_is_known_whether_a_call_may_have_been_carried_out() {
     bench.post();
     bench.sleep(Duration::from_secs(5));
     assert!(uncertain(&bench));
-    for (fault, is) in
-        [(Fault::Local, false), (Fault::Lost, true), (Fault::Late, true), (Fault::TooLong, true)]
-    {
+    for (fault, is) in [
+        (Fault::Tls, false),
+        (Fault::Local, false),
+        (Fault::Lost, true),
+        (Fault::Late, true),
+        (Fault::TooLong, true),
+    ] {
         let mut bench = Bench::new(|_| ());
         bench.post();
         bench.fault(fault);
@@ -552,9 +557,11 @@ fn what_was_not_sent_counts_for_nothing() {
         "{}",
     );
     bench.events.clear();
-    bench.post();
-    bench.fault(Fault::Local);
-    bench.events.clear();
+    for fault in [Fault::Local, Fault::Tls] {
+        bench.post();
+        bench.fault(fault);
+        bench.events.clear();
+    }
     bench.post();
     assert_eq!(bench.sent.len(), 1, "its place in the window is still there");
 }
