@@ -9,7 +9,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Poll, Token, Waker};
-use rustls::ClientConfig;
 use sanscord::machine::{Audio, CloseFrame, Closed, FileReport, Frame, Input, Machine, Output, SocketId};
 use sanscord::time::Timestamp;
 use sanscord_host::disk::Step;
@@ -24,7 +23,7 @@ use crate::file::Files;
 use crate::handle::{Alive, Command, Handle};
 use crate::http::Http;
 use crate::report::{Report, Reporter};
-use crate::socket::{self, Got, Link, Tcp, Udp};
+use crate::socket::{self, Dialer, Got, Link, Tcp, Udp};
 use crate::tls::Stream;
 
 pub(crate) fn spawn<M, A>(
@@ -37,7 +36,7 @@ where
     M::Event: Send + 'static,
     A: FnMut(&Audio, &[u8]) + Send + 'static,
 {
-    let tls = Arc::new(network.client_config()?);
+    let dialer = Dialer::new(network)?;
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
     let alive = Arc::new(Alive { driver: Arc::clone(&waker) });
@@ -51,11 +50,10 @@ where
         clock: Clock::start(),
         deadline: None,
         poll,
-        tls,
-        connect_timeout: network.connect_limit(),
+        dialer,
         commands,
         reports,
-        http: Http::new(network, reporter.clone()),
+        http: Http::new(network, reporter.clone())?,
         files: Files::new(reporter.clone()),
         sources: sources(reporter.clone()),
         reporter,
@@ -80,8 +78,7 @@ struct Driver<M: Machine, A> {
     clock: Clock,
     deadline: Option<Timestamp>,
     poll: Poll,
-    tls: Arc<ClientConfig>,
-    connect_timeout: Duration,
+    dialer: Dialer,
     commands: Receiver<Command<M>>,
     reports: Receiver<Report>,
     reporter: Reporter,
@@ -259,9 +256,9 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
         let token = self.mint();
         self.tokens.insert(id, token);
         self.sockets.insert(token, Socket::Connecting);
-        let (tls, timeout, reporter) = (Arc::clone(&self.tls), self.connect_timeout, self.reporter.clone());
+        let (dialer, reporter) = (self.dialer.clone(), self.reporter.clone());
         let thread = thread::Builder::new().name("sanscord-connect".into()).spawn(move || {
-            let made = catch_unwind(AssertUnwindSafe(|| socket::connect(&url, &tls, timeout)));
+            let made = catch_unwind(AssertUnwindSafe(|| socket::connect(&url, &dialer)));
             let made = made.unwrap_or_else(|_| Err(refused("connecting panicked".to_owned())));
             reporter.send(Report::Connected(id, made.map(Box::new)));
         });

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sanscord::machine::{Fault, Request, RequestId, Response, Unanswered};
-use sanscord_host::Network;
 use sanscord_host::http::{
     AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, PIECE, Proxies, Proxy, TRANSFERS, is_transfer,
 };
+use sanscord_host::{Network, SetupError};
 use tracing::debug;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
@@ -67,23 +67,27 @@ struct Waiting {
 #[derive(Debug)]
 struct Client {
     direct: Agent,
-    network: Network,
+    /// What the agents are made with.
+    roots: RootCerts,
+    connect_limit: Duration,
     proxies: Proxies,
     /// An agent has one proxy. There are at most two of them: one for `https:`, one for `http:`.
     by_proxy: Mutex<Vec<(Proxy, Agent)>>,
 }
 
 impl Http {
-    pub(crate) fn new(network: &Network, reporter: Reporter) -> Self {
+    pub(crate) fn new(network: &Network, reporter: Reporter) -> Result<Self, SetupError> {
+        let (roots, connect_limit) = (roots(network)?, network.connect_limit());
         let client = Client {
-            direct: agent(network, None),
-            network: network.clone(),
+            direct: agent(roots.clone(), connect_limit, None),
+            roots,
+            connect_limit,
             proxies: network.proxies(),
             by_proxy: Mutex::default(),
         };
         let client = Arc::new(client);
         let (calls, transfers) = (Lane::new(AT_ONCE), Lane::new(TRANSFERS));
-        Self { client, reporter, wanted: HashMap::new(), calls, transfers }
+        Ok(Self { client, reporter, wanted: HashMap::new(), calls, transfers })
     }
 
     pub(crate) fn send(&mut self, id: RequestId, request: Request) {
@@ -172,14 +176,16 @@ fn report(reporter: &Reporter, id: RequestId, answer: Result<Response, Unanswere
     reporter.send(Report::Answered(id, answer));
 }
 
-fn agent(network: &Network, proxy: Option<ureq::Proxy>) -> Agent {
-    let roots = if network.trusted().is_empty() {
-        RootCerts::WebPki
-    } else {
-        let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-        let all = mozilla.chain(network.trusted()).map(|der| Certificate::from_der(der).to_owned());
-        RootCerts::from(all)
-    };
+fn roots(network: &Network) -> Result<RootCerts, SetupError> {
+    let trusted = network.trusted()?;
+    if trusted.is_empty() {
+        return Ok(RootCerts::WebPki);
+    }
+    let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    Ok(RootCerts::from(mozilla.chain(&trusted).map(|der| Certificate::from_der(der).to_owned())))
+}
+
+fn agent(roots: RootCerts, connect_limit: Duration, proxy: Option<ureq::Proxy>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -191,7 +197,7 @@ fn agent(network: &Network, proxy: Option<ureq::Proxy>) -> Agent {
         .max_idle_age(KEPT_FOR)
         .max_idle_connections(4 * KEPT)
         .max_idle_connections_per_host(KEPT)
-        .timeout_connect(Some(network.connect_limit()))
+        .timeout_connect(Some(connect_limit))
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .build();
     Agent::with_parts(config, Connect::default(), DefaultResolver::default())
@@ -206,7 +212,7 @@ impl Client {
         let exchange = Exchange::prepare(request, &self.proxies, &faults, tell)?;
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(faults.late());
+            return Err(faults.no_connection());
         }
         let agent = match &exchange.proxy {
             Some(proxy) => self.agent_by(proxy).map_err(|error| faults.refused(&error))?,
@@ -216,12 +222,14 @@ impl Client {
             Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) if Instant::now() < deadline => {
                 faults.unsent(&Error::Timeout(ureq::Timeout::Connect))
             }
+            Error::Timeout(_) if !flight.is_sent() => faults.no_connection(),
             Error::Timeout(_) => faults.late(),
             // It would show the URL, which may hold a token.
             Error::BadUri(_) => faults.refused(&io::Error::other("it is no HTTP URL")),
             Error::Http(_) => faults.refused(&error),
             Error::Io(error) if flight.is_sent() => faults.lost(&error),
             Error::Io(error) => faults.unsent(&error),
+            Error::Rustls(error) if !flight.is_sent() => faults.unsent(&error),
             error if flight.is_sent() => faults.lost(&error),
             error => faults.unsent(&error),
         };
@@ -269,7 +277,7 @@ impl Client {
             return Ok(agent.clone());
         }
         let by = ureq::Proxy::new(proxy.url())?;
-        let made = agent(&self.network, Some(by));
+        let made = agent(self.roots.clone(), self.connect_limit, Some(by));
         agents.push((proxy.clone(), made.clone()));
         Ok(made)
     }

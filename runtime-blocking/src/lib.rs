@@ -10,9 +10,9 @@
 //! Besides that one thread, a connection that is being made, a name lookup and an HTTP request each take one for as
 //! long as they last, and files are written by one more.
 //!
-//! HTTP requests share connections that are kept alive, offer gzip, follow no redirect and are never sent twice. They
-//! go by the proxies that the environment names, or that [`Network`] is told; files go out and answers come in piece by
-//! piece.
+//! HTTP requests share connections that are kept alive, offer gzip, follow no redirect and are never sent twice; files
+//! go out and answers come in piece by piece. Requests and WebSockets go by the HTTP proxies, and trust the further
+//! roots, that the environment names or [`Network`] is told; voice's datagrams know no proxy.
 //!
 //! Sessions outlive the process: [`state::save`] writes what a suspended cluster leaves, [`state::load`] reads it for
 //! the next. [`mix`] lays the files of a recording over each other. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use rustls::ClientConfig;
 use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
-use sanscord_host::failure::{CUT, is_cut};
+use sanscord_host::failure::{CUT, Unreached, is_cut};
+use sanscord_host::http::{Proxies, Proxy, Target, Tunnel};
+use sanscord_host::{Network, SetupError};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::error::ProtocolError;
-use tungstenite::http::Uri;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
@@ -92,32 +93,58 @@ fn left(deadline: Instant) -> io::Result<Duration> {
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
-/// Connects and shakes hands, blocking for at most `timeout`. The socket that comes out does not block.
-pub(crate) fn connect(
-    url: &str,
-    tls: &Arc<ClientConfig>,
-    timeout: Duration,
-) -> Result<WebSocket<Stream<Tcp>>, Closed> {
-    let refused = |reason: String| Closed::Refused { status: None, reason: reason.into() };
-    let request =
-        url.into_client_request().map_err(|error| refused(format!("{url} is no WebSocket URL: {error}")))?;
-    let (host, port, secure) = target(request.uri())
-        .ok_or_else(|| refused(format!("{url} is no WebSocket URL: it needs ws: or wss:")))?;
-    let deadline = Instant::now() + timeout;
-    let late = || refused(format!("{host} did not answer within {timeout:?}"));
+/// How WebSockets are reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialer {
+    tls: Arc<ClientConfig>,
+    proxies: Arc<Proxies>,
+    /// How long it may take.
+    limit: Duration,
+}
 
-    let addresses = resolve(&host, port, deadline)
-        .map_err(|error| refused(format!("the name {host} could not be resolved: {error}")))?;
-    let tcp = Tcp::connect(&addresses, deadline)
-        .map_err(|error| refused(format!("{host} port {port} could not be reached: {error}")))?;
-    let stream = if secure {
-        Stream::handshake(Arc::clone(tls), &host, tcp).map_err(|reason| match left(deadline) {
-            Ok(_) => refused(reason),
-            Err(_) => late(),
-        })?
-    } else {
-        Stream::Plain(tcp)
-    };
+impl Dialer {
+    pub(crate) fn new(network: &Network) -> Result<Self, SetupError> {
+        Ok(Self {
+            tls: Arc::new(network.client_config()?),
+            proxies: Arc::new(network.proxies()),
+            limit: network.connect_limit(),
+        })
+    }
+
+    /// Leads to the target itself, through the proxy if there is one; shakes hands if TLS is asked for.
+    fn dial(
+        &self,
+        target: &Target,
+        proxy: Option<&Proxy>,
+        deadline: Instant,
+    ) -> Result<Stream<Tcp>, Unreached> {
+        let tcp = match proxy.and_then(|proxy| Some((proxy, proxy.target()?))) {
+            Some((proxy, at)) => tunnel(reach(at, deadline)?, Tunnel::new(proxy, target))?,
+            None => reach(target, deadline)?,
+        };
+        match target.secure {
+            true => Stream::handshake(Arc::clone(&self.tls), &target.host, tcp),
+            false => Ok(Stream::Plain(tcp)),
+        }
+    }
+}
+
+/// Connects and shakes hands, by the proxy that there is for the URL, blocking for at most as long as the dialer
+/// allows. The socket that comes out does not block.
+pub(crate) fn connect(url: &str, dialer: &Dialer) -> Result<WebSocket<Stream<Tcp>>, Closed> {
+    let refused = |reason: String| Closed::Refused { status: None, reason: reason.into() };
+    let no_url = |why: &str| refused(format!("{url} is no WebSocket URL: {why}"));
+    let request = url.into_client_request().map_err(|error| no_url(&error.to_string()))?;
+    let target = Target::parse_web_socket(url).ok_or_else(|| no_url("it needs ws: or wss:, and a host"))?;
+    let proxy = dialer.proxies.choose(&target).map_err(|unusable| refused(unusable.reason.into()))?;
+    let (host, limit) = (&target.host, dialer.limit);
+    let deadline = Instant::now() + limit;
+    let late = || refused(format!("{host} did not answer within {limit:?}"));
+
+    let stream = dialer.dial(&target, proxy, deadline).map_err(|why| match left(deadline) {
+        Ok(_) => refused(why.reason),
+        Err(_) => late(),
+    })?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
@@ -140,15 +167,24 @@ pub(crate) fn connect(
     Ok(socket)
 }
 
-/// Host without brackets, port, and whether TLS is asked for.
-fn target(url: &Uri) -> Option<(String, u16, bool)> {
-    let secure = match url.scheme_str()? {
-        "wss" => true,
-        "ws" => false,
-        _ => return None,
-    };
-    let host = url.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Some((host, url.port_u16().unwrap_or(if secure { 443 } else { 80 }), secure))
+/// Tries one address after the other.
+fn reach(target: &Target, deadline: Instant) -> Result<Tcp, Unreached> {
+    let Target { host, port, .. } = target;
+    let addresses = resolve(host, *port, deadline)
+        .map_err(|error| format!("the name {host} could not be resolved: {error}"))?;
+    Tcp::connect(&addresses, deadline)
+        .map_err(|error| format!("{host} port {port} could not be reached: {error}").into())
+}
+
+fn tunnel(mut tcp: Tcp, mut tunnel: Tunnel) -> Result<Tcp, Unreached> {
+    tcp.write_all(tunnel.request()).map_err(|error| tunnel.failed(&error))?;
+    loop {
+        let mut byte = [0];
+        tcp.read_exact(&mut byte).map_err(|error| tunnel.failed(&error))?;
+        if tunnel.push(byte[0])? {
+            return Ok(tcp);
+        }
+    }
 }
 
 /// The system's resolver knows no timeout, so it runs on a thread that may outlive the question.

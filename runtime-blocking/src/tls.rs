@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
-use sanscord_host::failure::explain;
+use sanscord_host::failure::{Unreached, explain};
 
 /// A TCP connection, with TLS where the URL asked for it.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) enum Stream<S> {
 
 impl<S: Read + Write> Stream<S> {
     /// Makes the TLS handshake on a socket that blocks.
-    pub(crate) fn handshake(config: Arc<ClientConfig>, host: &str, mut socket: S) -> Result<Self, String> {
+    pub(crate) fn handshake(config: Arc<ClientConfig>, host: &str, mut socket: S) -> Result<Self, Unreached> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| format!("TLS with {host} is not possible: it is not a host name"))?;
         let mut tls = ClientConnection::new(config, name)

@@ -14,7 +14,6 @@ use futures_core::Stream;
 use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::FuturesUnordered;
-use rustls::ClientConfig;
 use sanscord::machine::{
     Audio, CloseFrame, Closed, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
 };
@@ -29,6 +28,7 @@ use smol::{Executor, Task, Timer};
 use tracing::{debug, trace};
 
 use crate::clock::Clock;
+use crate::dial::Dialer;
 use crate::file::Files;
 use crate::handle::{Command, Handle};
 use crate::http::Http;
@@ -43,8 +43,7 @@ pub struct Driver<M: Machine> {
     clock: Clock,
     deadline: Option<Timestamp>,
     timer: Option<(Instant, Timer)>,
-    tls: Arc<ClientConfig>,
-    connect_timeout: Duration,
+    dialer: Dialer,
     http: Http,
     requests: HashMap<RequestId, AbortHandle>,
     commands: Pin<Box<Receiver<Command<M>>>>,
@@ -92,7 +91,7 @@ pub(crate) type Listener = Box<dyn FnMut(&Audio, &[u8]) + Send>;
 
 impl<M: Machine> Driver<M> {
     pub(crate) fn new(machine: M, network: &Network, audio: Listener) -> Result<Started<M>, SetupError> {
-        let tls = Arc::new(network.client_config()?);
+        let dialer = Dialer::new(network)?;
         let executor = Arc::new(Executor::new());
         let (to_commands, commands) = bounded(COMMANDS);
         let (to_told, told) = unbounded();
@@ -105,9 +104,8 @@ impl<M: Machine> Driver<M> {
             clock: Clock::start(),
             deadline: None,
             timer: None,
-            http: Http::new(network, Arc::clone(&tls), Arc::downgrade(&executor)),
-            tls,
-            connect_timeout: network.connect_limit(),
+            http: Http::new(dialer.clone(), Arc::downgrade(&executor)),
+            dialer,
             requests: HashMap::new(),
             commands: Box::pin(commands),
             told: Box::pin(told),
@@ -242,9 +240,9 @@ impl<M: Machine> Driver<M> {
 
     fn open_web_socket(&mut self, id: SocketId, url: Box<str>) {
         debug!(socket = id.as_u64(), %url, "open WebSocket");
-        let (tls, limit) = (Arc::clone(&self.tls), self.connect_timeout);
+        let dialer = self.dialer.clone();
         let (task, abort) = abortable(async move {
-            let made = AssertUnwindSafe(socket::connect(&url, tls, limit)).catch_unwind().await;
+            let made = AssertUnwindSafe(socket::connect(&url, &dialer)).catch_unwind().await;
             let made = made.unwrap_or_else(|_| Err(refused("connecting panicked".to_owned())));
             Report::Connected(id, made.map(Box::new))
         });

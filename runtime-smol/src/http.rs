@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -11,28 +11,24 @@ use hyper::Uri;
 use hyper::body::Frame;
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
-use rustls::ClientConfig;
 use sanscord::machine::{Progress, Request, Response, Unanswered};
-use sanscord_host::Network;
+use sanscord_host::failure::Unreached;
 use sanscord_host::http::{
-    AT_ONCE, Exchange, Faults, Proxies, Proxy, Receiver, TRANSFERS, Target, Upload, is_transfer, uses_disk,
+    AT_ONCE, Exchange, Faults, Proxy, Receiver, TRANSFERS, Target, Upload, is_transfer, uses_disk,
 };
 use smol::Executor;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::lock::Semaphore;
-use smol::net::TcpStream;
 use smol_hyper::rt::FuturesIo;
 
+use crate::dial::{Dialer, reach};
 use crate::pool::{Pool, Sender, Way};
-use crate::socket::{dial, reach, timeout};
+use crate::socket::timeout;
 use crate::tls::Stream as Transport;
 
 /// What all requests share.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    tls: Arc<ClientConfig>,
-    proxies: Arc<Proxies>,
-    connect_limit: Duration,
+    dialer: Dialer,
     slots: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     pool: Pool,
@@ -41,11 +37,9 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(network: &Network, tls: Arc<ClientConfig>, executor: Weak<Executor<'static>>) -> Self {
+    pub(crate) fn new(dialer: Dialer, executor: Weak<Executor<'static>>) -> Self {
         Self {
-            tls,
-            proxies: Arc::new(network.proxies()),
-            connect_limit: network.connect_limit(),
+            dialer,
             slots: Arc::new(Semaphore::new(AT_ONCE)),
             transfers: Arc::new(Semaphore::new(TRANSFERS)),
             pool: Pool::default(),
@@ -58,28 +52,32 @@ impl Http {
         request: Request,
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Response, Unanswered> {
-        let faults = Faults::new(&request);
-        let (late, begun) = (faults.late(), Instant::now());
+        let (faults, begun) = (Faults::new(&request), Instant::now());
         let slots = Arc::clone(if is_transfer(&request) { &self.transfers } else { &self.slots });
         let slot = timeout(request.deadline, slots.acquire()).await;
         let _slot = slot.ok_or_else(|| faults.no_turn())?;
         let left = request.deadline.saturating_sub(begun.elapsed());
         let pool = self.pool.clone();
-        let exchange = timeout(left, self.exchange(request, faults, report)).await;
-        let (receiver, way, sender) = exchange.unwrap_or(Err(late))?;
+        let mut is_out = false;
+        let exchange = timeout(left, self.exchange(request, faults.clone(), report, &mut is_out)).await;
+        let late = || Err(if is_out { faults.late() } else { faults.no_connection() });
+        let (receiver, way, sender) = exchange.unwrap_or_else(late)?;
         // The answer is there: no deadline may take it away again.
         pool.keep(way, sender).await;
         // The server has done its part: a file that gets its name now is not to be told of as late.
         if receiver.uses_disk() { smol::unblock(move || receiver.finish()).await } else { receiver.finish() }
     }
 
+    /// `is_out` tells whether something of the request may have been written.
     async fn exchange(
         self,
         request: Request,
         faults: Faults,
         report: impl FnMut(Progress) + Send + 'static,
+        is_out: &mut bool,
     ) -> Result<(Receiver, Way, Sender), Unanswered> {
-        let (must_wait, proxies, known) = (uses_disk(&request), Arc::clone(&self.proxies), faults.clone());
+        let (must_wait, known) = (uses_disk(&request), faults.clone());
+        let proxies = Arc::clone(&self.dialer.proxies);
         let prepare = move || Exchange::prepare(request, &proxies, &known, report);
         let exchange = if must_wait { smol::unblock(prepare).await } else { prepare() }?;
 
@@ -112,13 +110,20 @@ impl Http {
         let (sender, got) = loop {
             let (mut sender, is_new) = match self.pool.take(&way) {
                 Some(sender) => (sender, false),
-                None => (self.connect(&way.0, proxy.as_ref(), &faults).await?, true),
+                None => {
+                    let made = self.connect(&way.0, proxy.as_ref()).await;
+                    (made.map_err(Faults::unreached)?, true)
+                }
             };
+            *is_out = true;
             match sender.try_send_request(call).await {
                 Ok(got) => break (sender, got),
                 Err(mut error) => match error.take_message() {
                     // The server had closed a kept connection: nothing was written.
-                    Some(unsent) if !is_new => call = unsent,
+                    Some(unsent) if !is_new => {
+                        *is_out = false;
+                        call = unsent;
+                    }
                     Some(_) => return Err(faults.unsent(&error.into_error())),
                     None => return Err(faults.lost(&error.into_error())),
                 },
@@ -142,65 +147,25 @@ impl Http {
         Ok((receiver, way, sender))
     }
 
-    async fn connect(
-        &self,
-        target: &Target,
-        proxy: Option<&Proxy>,
-        faults: &Faults,
-    ) -> Result<Sender, Unanswered> {
-        let limit = self.connect_limit;
+    async fn connect(&self, target: &Target, proxy: Option<&Proxy>) -> Result<Sender, Unreached> {
+        let limit = self.dialer.limit;
+        let first = proxy.and_then(Proxy::target);
         let made = timeout(limit, async {
-            let tls = target.secure.then(|| Arc::clone(&self.tls));
-            let stream = match (proxy.and_then(|proxy| Some((proxy, proxy.target()?))), tls) {
-                (Some((proxy, at)), Some(tls)) => {
-                    let tcp = tunnel(proxy, at, target).await?;
-                    Transport::handshake(tls, &target.host, tcp).await?
-                }
-                (Some((_, at)), None) => dial(&at.host, at.port, None).await?,
-                (None, tls) => dial(&target.host, target.port, tls).await?,
+            let stream = match first {
+                // A proxy without a tunnel.
+                Some(at) if !target.secure => Transport::Plain(reach(at).await?),
+                _ => self.dialer.dial(target, proxy).await?,
             };
-            http1::handshake(FuturesIo::new(stream)).await.map_err(|error| error.to_string())
+            http1::handshake(FuturesIo::new(stream)).await.map_err(|error| Unreached::from(error.to_string()))
         });
-        let made = made.await.unwrap_or_else(|| {
-            let at = proxy.and_then(Proxy::target).unwrap_or(target);
-            Err(format!("{} could not be reached within {limit:?}", at.host))
-        });
-        let (sender, connection) = made.map_err(|reason| faults.unreachable(reason))?;
+        let late =
+            || Err(format!("{} could not be reached within {limit:?}", first.unwrap_or(target).host).into());
+        let (sender, connection) = made.await.unwrap_or_else(late)?;
         if let Some(executor) = self.executor.upgrade() {
             // What goes wrong with it is told to whoever sends or receives.
             executor.spawn(async { drop(connection.await) }).detach();
         }
         Ok(sender)
-    }
-}
-
-/// Asks a proxy for a connection to somebody else (RFC 9110, section 9.3.6).
-async fn tunnel(proxy: &Proxy, at: &Target, target: &Target) -> Result<TcpStream, String> {
-    let mut stream = reach(&at.host, at.port).await?;
-    let to = target.authority();
-    let mut call = format!("CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n");
-    if let Some(authorization) = proxy.authorization() {
-        call = format!("{call}proxy-authorization: {authorization}\r\n");
-    }
-    call.push_str("\r\n");
-    let failed = |error: io::Error| format!("the proxy {proxy:?} failed: {error}");
-    stream.write_all(call.as_bytes()).await.map_err(failed)?;
-    let mut head = Vec::new();
-    // One byte at a time: what follows the head is not ours.
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).await.map_err(failed)?;
-        head.extend(byte);
-        if head.len() > MAX_HEAD {
-            return Err(format!("the proxy {proxy:?} does not come to an end"));
-        }
-    }
-    let head = String::from_utf8_lossy(&head);
-    let status = head.lines().next().unwrap_or_default();
-    if status.starts_with("HTTP/1.") && status.split(' ').nth(1).is_some_and(|code| code.starts_with('2')) {
-        Ok(stream)
-    } else {
-        Err(format!("the proxy {proxy:?} gave no way to {to}: {status}"))
     }
 }
 
@@ -214,6 +179,3 @@ fn pieces(upload: Upload) -> impl Stream<Item = io::Result<Frame<Bytes>>> + Send
         Some((piece.map_err(|unanswered| io::Error::other(unanswered.reason.into_string())), upload))
     })
 }
-
-/// The longest answer to CONNECT, in bytes.
-const MAX_HEAD: usize = 16 << 10;

@@ -1,4 +1,4 @@
-//! TCP connections, WebSockets, each with a task of its own, and UDP sockets.
+//! WebSockets, each with a task of its own, and UDP sockets.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -10,30 +10,31 @@ use std::time::Duration;
 
 use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::error::ProtocolError;
-use async_tungstenite::tungstenite::http::Uri;
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, Error, Message, Utf8Bytes};
 use async_tungstenite::{WebSocketReceiver, WebSocketSender, WebSocketStream, client_async_with_config};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use rustls::ClientConfig;
 use sanscord::machine::{CloseFrame, Closed, Frame, SocketId};
 use sanscord_host::failure::{CUT, is_cut};
+use sanscord_host::http::Target;
 use smol::channel::{Receiver, Sender, bounded, unbounded};
-use smol::net::{TcpStream, resolve};
 use smol::{Async, Timer};
 
+use crate::dial::Dialer;
 use crate::tls::Stream;
 
 pub(crate) type Socket = WebSocketStream<Stream>;
 
-/// Connects and shakes hands, for at most `limit`.
-pub(crate) async fn connect(url: &str, tls: Arc<ClientConfig>, limit: Duration) -> Result<Socket, Closed> {
+/// Connects and shakes hands, by the proxy that there is for the URL, for at most as long as the dialer allows.
+pub(crate) async fn connect(url: &str, dialer: &Dialer) -> Result<Socket, Closed> {
     let no_url = |why: &str| refused(format!("{url} is no WebSocket URL: {why}"));
     let request = url.into_client_request().map_err(|error| no_url(&error.to_string()))?;
-    let (host, port, secure) = target(request.uri()).ok_or_else(|| no_url("it needs ws: or wss:"))?;
+    let target = Target::parse_web_socket(url).ok_or_else(|| no_url("it needs ws: or wss:, and a host"))?;
+    let proxy = dialer.proxies.choose(&target).map_err(|unusable| refused(unusable.reason.into()))?;
+    let (host, limit) = (&target.host, dialer.limit);
     let made = timeout(limit, async {
-        let stream = dial(&host, port, secure.then_some(tls)).await.map_err(refused)?;
+        let stream = dialer.dial(&target, proxy).await.map_err(|why| refused(why.reason))?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(MAX_MESSAGE))
@@ -48,39 +49,6 @@ pub(crate) async fn connect(url: &str, tls: Arc<ClientConfig>, limit: Duration) 
         }
     });
     made.await.unwrap_or_else(|| Err(refused(format!("{host} did not answer within {limit:?}"))))
-}
-
-/// Host without brackets, port, and whether TLS is asked for.
-fn target(url: &Uri) -> Option<(String, u16, bool)> {
-    let secure = match url.scheme_str()? {
-        "wss" => true,
-        "ws" => false,
-        _ => return None,
-    };
-    let host = url.host()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Some((host, url.port_u16().unwrap_or(if secure { 443 } else { 80 }), secure))
-}
-
-/// Tries one address after the other; shakes hands if TLS is asked for.
-pub(crate) async fn dial(host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> Result<Stream, String> {
-    let stream = reach(host, port).await?;
-    match tls {
-        Some(tls) => Stream::handshake(tls, host, stream).await,
-        None => Ok(Stream::Plain(stream)),
-    }
-}
-
-/// Tries one address after the other.
-pub(crate) async fn reach(host: &str, port: u16) -> Result<TcpStream, String> {
-    let addresses = resolve((host, port))
-        .await
-        .map_err(|error| format!("the name {host} could not be resolved: {error}"))?;
-    let stream = TcpStream::connect(&addresses[..])
-        .await
-        .map_err(|error| format!("{host} port {port} could not be reached: {error}"))?;
-    // Only costs time if it fails.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
 }
 
 pub(crate) async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {

@@ -9,7 +9,7 @@ use futures_rustls::TlsConnector;
 use futures_rustls::client::TlsStream;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use sanscord_host::failure::explain;
+use sanscord_host::failure::{Unreached, explain};
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 
@@ -25,7 +25,7 @@ impl Stream {
         config: Arc<ClientConfig>,
         host: &str,
         socket: TcpStream,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unreached> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| format!("TLS with {host} is not possible: it is not a host name"))?;
         match TlsConnector::from(config).connect(name, socket).await {

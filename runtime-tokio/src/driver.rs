@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use rustls::ClientConfig;
 use sanscord::machine::{
     Audio, CloseFrame, Closed, FileId, Frame, Input, Machine, Output, Request, RequestId, SocketId,
 };
@@ -27,6 +26,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::{debug, trace};
 
 use crate::clock::Clock;
+use crate::dial::Dialer;
 use crate::file::Files;
 use crate::handle::{Command, Handle};
 use crate::http::Http;
@@ -41,8 +41,7 @@ pub struct Driver<M: Machine> {
     clock: Clock,
     deadline: Option<Timestamp>,
     timer: Option<Pin<Box<Sleep>>>,
-    tls: Arc<ClientConfig>,
-    connect_timeout: Duration,
+    dialer: Dialer,
     http: Http,
     requests: HashMap<RequestId, AbortHandle>,
     commands: mpsc::Receiver<Command<M>>,
@@ -88,7 +87,7 @@ pub(crate) type Listener = Box<dyn FnMut(&Audio, &[u8]) + Send>;
 
 impl<M: Machine> Driver<M> {
     pub(crate) fn new(machine: M, network: &Network, audio: Listener) -> Result<Started<M>, SetupError> {
-        let tls = network.client_config()?;
+        let dialer = Dialer::new(network)?;
         let (to_commands, commands) = mpsc::channel(COMMANDS);
         let (to_told, told) = mpsc::unbounded_channel();
         let (to_reports, reports) = mpsc::unbounded_channel();
@@ -100,10 +99,9 @@ impl<M: Machine> Driver<M> {
             clock: Clock::start(),
             deadline: None,
             timer: None,
-            http: Http::new(network, tls.clone())?,
+            http: Http::new(dialer.clone()),
             requests: HashMap::new(),
-            tls: Arc::new(tls),
-            connect_timeout: network.connect_limit(),
+            dialer,
             commands,
             told,
             handles_gone: false,
@@ -236,9 +234,9 @@ impl<M: Machine> Driver<M> {
 
     fn open_web_socket(&mut self, id: SocketId, url: Box<str>) {
         debug!(socket = id.as_u64(), %url, "open WebSocket");
-        let (tls, limit) = (Arc::clone(&self.tls), self.connect_timeout);
+        let dialer = self.dialer.clone();
         let task = self.spawn(async move {
-            let made = AssertUnwindSafe(socket::connect(&url, tls, limit)).catch_unwind().await;
+            let made = AssertUnwindSafe(socket::connect(&url, &dialer)).catch_unwind().await;
             let made = made.unwrap_or_else(|_| Err(refused("connecting panicked".to_owned())));
             Some(Report::Connected(id, made.map(Box::new)))
         });

@@ -10,9 +10,9 @@
 //! Each WebSocket has a task of its own; UDP sockets are read by the driver itself, so that datagrams are decrypted
 //! where they lie. Files are written by a thread of the blocking pool.
 //!
-//! HTTP requests share connections that are kept alive, offer gzip, follow no redirect and are never sent twice. They
-//! go by the proxies that the environment names, or that [`Network`] is told; files go out and answers come in piece by
-//! piece.
+//! HTTP requests share connections that are kept alive, offer gzip, follow no redirect and are never sent twice; files
+//! go out and answers come in piece by piece. Requests and WebSockets go by the HTTP proxies, and trust the further
+//! roots, that the environment names or [`Network`] is told; voice's datagrams know no proxy.
 //!
 //! Sessions outlive the process: [`state::save`] writes what a suspended cluster leaves, [`state::load`] reads it for
 //! the next. [`mix`] lays the files of a recording over each other. Logs go to `tracing`: what machines say has the target `sanscord`, each message is a trace of this crate.
@@ -42,6 +42,7 @@
 //! | ending, with sends and files under way | 5 s | what is not done is left |
 
 mod clock;
+mod dial;
 pub mod discord;
 mod driver;
 mod file;

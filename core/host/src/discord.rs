@@ -41,7 +41,7 @@ impl Options {
     }
 
     /// What the environment says: `DISCORD_BOT_TOKEN`, `DISCORD_USER_TOKEN` and `DISCORD_API_BASE`, each where it is
-    /// set and not empty.
+    /// set and not empty. Proxies and further trusted roots it names too: see [`Network::new`].
     #[must_use]
     pub fn from_env() -> Self {
         let read = |name| env::var(name).unwrap_or_default();

@@ -6,6 +6,7 @@
 mod meter;
 mod proxy;
 mod receive;
+mod tunnel;
 mod upload;
 
 use std::error::Error;
@@ -18,9 +19,10 @@ use sanscord::machine::{Body, Fault, MAX_BODY, Method, Part, Progress, Request, 
 pub use meter::Meter;
 pub use proxy::{Proxies, Proxy, Target};
 pub use receive::{Answer, Receiver};
+pub use tunnel::Tunnel;
 pub use upload::Upload;
 
-use crate::failure::{CUT, explain, is_cut, rustls_error};
+use crate::failure::{CUT, Unreached, explain, is_cut, rustls_error, unreached};
 
 /// Requests that an adapter makes at once, [transfers](is_transfer) aside; more wait for their turn, and their
 /// deadlines run: [`Faults::no_turn`].
@@ -164,6 +166,13 @@ impl Faults {
         Unanswered::new(Fault::Unsent, reason)
     }
 
+    /// Its deadline has passed before there was a connection.
+    #[must_use]
+    pub fn no_connection(&self) -> Unanswered {
+        let reason = format!("{} could not be reached within {:?}", self.host, self.deadline);
+        Unanswered::new(Fault::Unsent, reason)
+    }
+
     /// The answer is longer than may be.
     #[must_use]
     pub fn too_long(&self, limit: u64) -> Unanswered {
@@ -173,13 +182,18 @@ impl Faults {
     /// No connection could be made, because of this.
     #[must_use]
     pub fn unsent(&self, error: &(dyn Error + 'static)) -> Unanswered {
-        self.or_own(|| Unanswered::new(Fault::Unsent, self.say(error)))
+        self.or_own(|| match unreached(error) {
+            Some(known) => Self::unreached(known.clone()),
+            None if rustls_error(error).is_some() => Self::unreached(explain(&self.host, error)),
+            None => Unanswered::new(Fault::Unsent, self.say(error)),
+        })
     }
 
-    /// No connection could be made, for this reason.
+    /// No connection could be made, for this reason: `Fault::Tls` if it is final.
     #[must_use]
-    pub fn unreachable(&self, reason: String) -> Unanswered {
-        Unanswered::new(Fault::Unsent, reason)
+    pub fn unreached(why: Unreached) -> Unanswered {
+        let fault = if why.is_final { Fault::Tls } else { Fault::Unsent };
+        Unanswered::new(fault, why.reason)
     }
 
     /// The connection broke, because of this.
@@ -221,7 +235,7 @@ impl Faults {
     fn say(&self, error: &(dyn Error + 'static)) -> String {
         let host = &self.host;
         if rustls_error(error).is_some() {
-            return explain(host, error);
+            return explain(host, error).reason;
         }
         if is_cut(error) {
             return format!("the request to {host} failed: {CUT}");

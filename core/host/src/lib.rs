@@ -16,6 +16,7 @@ pub mod log;
 mod network;
 mod notebook;
 mod replace;
+mod roots;
 mod setup;
 pub mod source;
 pub mod state;

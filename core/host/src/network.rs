@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::SetupError;
 use crate::http::{Proxies, Proxy};
+use crate::{SetupError, roots};
 
-/// What an adapter needs to reach the network: trusted roots, a timeout, and proxies for HTTP requests.
+/// What an adapter needs to reach the network: trusted roots, a timeout, and proxies.
 #[derive(Clone, Debug)]
 pub struct Network {
     connect_timeout: Duration,
@@ -21,34 +20,25 @@ pub struct Network {
 }
 
 impl Network {
-    /// Trusts the roots that Mozilla trusts (crate webpki-roots), gives a connection 10 s to be made, and sends HTTP
-    /// requests by the proxies that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    /// Trusts the roots that Mozilla trusts (crate webpki-roots) and those that the environment names, gives a
+    /// connection 10 s to be made, and goes by the proxies that the environment names: `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY`, as curl understands them; a WebSocket is a request by `https:` or `http:` for them.
+    ///
+    /// `SSL_CERT_FILE` names a PEM file, `SSL_CERT_DIR` folders in which OpenSSL's `c_rehash` has named such files;
+    /// other files in them are passed over. What cannot be used in a folder is passed over too, with a warning in the
+    /// log; a file that cannot be read, or holds no usable certificate, keeps a driver from starting.
     #[must_use]
     pub fn new() -> Self {
         Self { connect_timeout: CONNECT_TIMEOUT, trusted: Vec::new(), proxies: None }
     }
 
-    /// Trusts the certificates of a PEM file as well, for instance of the one that `SSL_CERT_FILE` names.
+    /// Trusts the certificates of a PEM file as well.
     ///
     /// # Errors
     ///
     /// [`SetupError::Certificates`] if the file cannot be read, is not PEM, or holds no usable certificate.
     pub fn trust_pem_file(mut self, path: impl AsRef<Path>) -> Result<Self, SetupError> {
-        let path = path.as_ref();
-        let fail = |reason: String| SetupError::Certificates { path: path.to_owned(), reason };
-        let pem = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
-        let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-            .collect::<Result<_, _>>()
-            .map_err(|error| fail(format!("it is not valid PEM: {error}")))?;
-        if found.is_empty() {
-            return Err(fail("there is no certificate in it".to_owned()));
-        }
-        for certificate in found {
-            RootCertStore::empty()
-                .add(certificate.clone())
-                .map_err(|error| fail(format!("a certificate in it cannot be used: {error}")))?;
-            self.trusted.push(certificate);
-        }
+        self.trusted.extend(roots::read_all(path.as_ref())?);
         Ok(self)
     }
 
@@ -59,13 +49,14 @@ impl Network {
         self
     }
 
-    /// Sends all HTTP requests by this proxy, whatever the environment says: `http://user:password@host:port`, of which
-    /// scheme, user and port may be missing. `https://` goes through it by CONNECT (RFC 9110, section 9.3.6).
-    /// WebSockets do not use it.
+    /// Goes by this proxy, whatever the environment says: `http://user:password@host:port`, of which scheme, user and
+    /// port may be missing. `https://` and WebSockets go through it by CONNECT (RFC 9110, section 9.3.6).
+    ///
+    /// Voice's datagrams cannot: UDP leads to the voice server directly, as the system routes it.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Proxy`] if it is the URL of no HTTP proxy.
+    /// [`SetupError::Proxy`] if it is the URL of no HTTP proxy: of a socks one, say.
     pub fn proxy(mut self, url: &str) -> Result<Self, SetupError> {
         let proxy = Proxy::parse(url);
         if proxy.target().is_none() {
@@ -75,14 +66,14 @@ impl Network {
         Ok(self)
     }
 
-    /// Sends HTTP requests by no proxy, whatever the environment says.
+    /// Goes by no proxy, whatever the environment says.
     #[must_use]
     pub fn no_proxy(mut self) -> Self {
         self.proxies = Some(Proxies::default());
         self
     }
 
-    /// Which HTTP requests go by which proxy. Looks at the environment unless it was told.
+    /// Which requests and WebSockets go by which proxy. Looks at the environment unless it was told.
     #[must_use]
     pub fn proxies(&self) -> Proxies {
         self.proxies.clone().unwrap_or_else(Proxies::from_env)
@@ -94,20 +85,25 @@ impl Network {
         self.connect_timeout
     }
 
-    /// The certificates that are trusted besides Mozilla's.
-    #[must_use]
-    pub fn trusted(&self) -> &[CertificateDer<'static>] {
-        &self.trusted
+    /// The certificates that are trusted besides Mozilla's. Reads those that the environment names.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Certificates`] if `SSL_CERT_FILE` cannot be read, or holds no usable certificate.
+    pub fn trusted(&self) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+        let mut trusted = self.trusted.clone();
+        trusted.extend(roots::from_env()?);
+        Ok(trusted)
     }
 
     /// The TLS configuration that all connections use: ring, HTTP/1.1.
     ///
     /// # Errors
     ///
-    /// [`SetupError::Tls`] if rustls refuses, which it has no reason to.
+    /// As with [`trusted`](Self::trusted); [`SetupError::Tls`] if rustls refuses, which it has no reason to.
     pub fn client_config(&self) -> Result<ClientConfig, SetupError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        roots.add_parsable_certificates(self.trusted.iter().cloned());
+        roots.add_parsable_certificates(self.trusted()?);
         let mut config =
             ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()

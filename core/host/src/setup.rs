@@ -25,7 +25,7 @@ pub enum SetupError {
     #[error("the driver could not be started: {0}")]
     Io(#[from] io::Error),
     /// That is no HTTP proxy.
-    #[error("{url} is no HTTP proxy: it needs http: and a host")]
+    #[error("{url} cannot be the proxy: only http:// ones with a host can, no socks")]
     Proxy {
         /// Its URL, without a password.
         url: String,

@@ -1,13 +1,16 @@
 //! What every adapter's HTTP client must do.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rcgen::CertificateParams;
 use sanscord::machine::{
     Body, Fault, Input, Method, Part, Progress, Request, RequestId, Response, Save, Unanswered,
 };
 
-use super::scenario::{SOON, folder, input, start, told};
+use super::scenario::{SOON, echoes, folder, input, open, refused, start, told};
 use super::web::{Web, proxy};
 use super::{Next, Rig, Setup, Told, server};
 
@@ -107,9 +110,114 @@ pub(crate) fn what_may_have_arrived_is_not_sent_again<R: Rig>() {
     }
 }
 
+/// No repeat makes a certificate better: it is told at once, and what can be done.
+pub(crate) fn tls_that_cannot_be_had_is_told<R: Rig>() {
+    let folder = folder("tls");
+    let (untrusted, _) = server::tls(&folder);
+    let old = |leaf: &mut CertificateParams| {
+        leaf.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    };
+    let (expired, its_root) = server::tls_as(&folder, "localhost", old);
+    let (other, others_root) = server::tls_as(&super::scenario::folder("tls"), "other.test", |_| ());
+    for (url, trust, words) in [
+        (server::https(untrusted), None, "localhost is not trusted: its issuer is unknown here"),
+        (server::https(expired), Some(its_root), "set this machine's clock"),
+        (server::https(other), Some(others_root), "localhost is not trusted: it is for other.test;"),
+        (
+            format!("https://{}", server::tls_answer(&ALERT)),
+            None,
+            "127.0.0.1 refused the TLS handshake (Handsh",
+        ),
+        (format!("https://{}", server::tls_answer(&TLS_1_0)), None, "127.0.0.1 has no TLS in common with us"),
+    ] {
+        let mut rig = R::start(Setup { trust, ..Setup::default() });
+        for asked in [get(url.clone()), post(url.clone(), Body::Bytes("x".into()))] {
+            let (kind, reason) = fault(&mut rig, asked);
+            assert_eq!(kind, Fault::Tls, "{url}: {reason}");
+            assert!(reason.contains(words), "{url}: {reason}");
+        }
+        let (status, reason) = refused(&mut rig, url.replace("https:", "wss:"));
+        assert!(status.is_none() && reason.contains(words), "{url}: {reason}");
+    }
+}
+
+/// A fatal alert: handshake_failure (RFC 8446, section 6).
+const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+/// A ServerHello of TLS 1.0 that chooses TLS_RSA_WITH_AES_128_CBC_SHA (RFC 2246, section 7.4.1.3).
+const TLS_1_0: [u8; 47] = {
+    let mut hello = [7; 47];
+    let (record, head) = ([22, 3, 1, 0, 42], [2, 0, 0, 38, 3, 1]);
+    let mut at = 0;
+    while at < 11 {
+        hello[at] = if at < 5 { record[at] } else { head[at - 5] };
+        at += 1;
+    }
+    // After 32 bytes of chance: no session, the cipher suite, no compression.
+    (hello[43], hello[44], hello[45], hello[46]) = (0, 0, 0x2f, 0);
+    hello
+};
+
+pub(crate) fn a_deadline_without_a_connection_leaves_it_unsent<R: Rig>() {
+    let silent = server::silent();
+    let mut rig = start::<R>();
+    let short = Duration::from_millis(300);
+    for body in [Body::Empty, Body::Bytes("x".into())] {
+        let asked = post(format!("https://{silent}/"), body.clone());
+        let (kind, reason) = fault(&mut rig, Request { deadline: short, ..asked });
+        assert_eq!((kind, &*reason), (Fault::Unsent, "127.0.0.1 could not be reached within 300ms"));
+        // Once there is a connection, it may have arrived.
+        let asked = post(format!("http://{silent}/"), body);
+        let (kind, reason) = fault(&mut rig, Request { deadline: short, ..asked });
+        assert_eq!((kind, &*reason), (Fault::Late, "127.0.0.1 did not answer within 300ms"));
+    }
+    // On a kept connection too.
+    let web = Web::start();
+    ask(&mut rig, get(web.url("/ok"))).unwrap();
+    let asked = post(web.url("/slow"), Body::Empty);
+    let (kind, reason) = fault(&mut rig, Request { deadline: short, ..asked });
+    assert_eq!((kind, web.seen.connections()), (Fault::Late, 1), "{reason}");
+    // A proxy that is reached and gives no way.
+    let mut rig = R::start(Setup { proxy: Some(silent.to_string()), ..Setup::default() });
+    let asked = post("https://localhost/".into(), Body::Bytes("x".into()));
+    let (kind, reason) = fault(&mut rig, Request { deadline: short, ..asked });
+    assert_eq!(kind, Fault::Unsent, "{reason}");
+}
+
+/// In a process of its own: the environment is its.
+pub(crate) fn the_environment_names_roots<R: Rig>() {
+    if let Ok(urls) = std::env::var(IN_CHILD) {
+        let (https, wss) = urls.split_once(' ').unwrap();
+        let mut rig = start::<R>();
+        assert_eq!(ask(&mut rig, get(https.to_owned())).unwrap().status, 200);
+        open(&mut rig, wss.to_owned());
+        return;
+    }
+    let folder = folder("environment");
+    let (config, pem) = server::tls(&folder);
+    let (https, wss) = (server::https(Arc::clone(&config)), server::tls_web_socket(config));
+    let child = |file: &Path| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_environment_names_roots", "--nocapture"])
+            .env(IN_CHILD, format!("{https}/200 {wss}"))
+            .env("SSL_CERT_FILE", file)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&told).into_owned())
+    };
+    let (passed, told) = child(&pem);
+    assert!(passed && told.contains("1 passed"), "{told}");
+    let missing = folder.join("missing.pem");
+    let (passed, told) = child(&missing);
+    assert!(!passed && told.contains(missing.to_str().unwrap()), "{told}");
+}
+
+const IN_CHILD: &str = "SANSCORD_TEST_CHILD";
+
 pub(crate) fn faults_are_told_apart<R: Rig>() {
-    let (config, _) = server::tls(&folder("untrusted"));
-    let tls = format!("{}/200", server::https(config));
     let (mut rig, web) = (start::<R>(), Web::start());
     let short = Duration::from_millis(300);
     let nobody = server::nobody();
@@ -117,7 +225,6 @@ pub(crate) fn faults_are_told_apart<R: Rig>() {
         (format!("http://{nobody}/"), Fault::Unsent, "refused"),
         (format!("https://{nobody}/"), Fault::Unsent, "refused"),
         ("https://nobody.invalid/".into(), Fault::Unsent, "nobody.invalid"),
-        (tls, Fault::Unsent, "not trusted"),
         (web.url("/ok").replace("http:", "https:"), Fault::Unsent, "127.0.0.1"),
         (web.url("/cut"), Fault::Lost, "127.0.0.1"),
         (web.url("/garbage"), Fault::Lost, "127.0.0.1"),
@@ -141,10 +248,6 @@ pub(crate) fn faults_are_told_apart<R: Rig>() {
         assert!(reason.to_lowercase().contains(why), "{url}: {reason}");
         assert!(expected != Fault::Late || started.elapsed() < Duration::from_secs(3), "{url}");
     }
-    // Someone who says nothing to a TLS handshake.
-    let silent = format!("https://{}/", server::silent());
-    let (kind, reason) = fault(&mut rig, Request { deadline: short, ..get(silent) });
-    assert_eq!(kind, Fault::Late, "{reason}");
 }
 
 pub(crate) fn redirects_are_answers<R: Rig>() {
@@ -449,6 +552,43 @@ pub(crate) fn a_proxy_that_refuses_is_told<R: Rig>() {
     for url in ["https://localhost/", "http://localhost/"] {
         let (kind, reason) = fault(&mut rig, get(url.into()));
         assert_eq!(kind, Fault::Unsent, "{reason}");
+    }
+}
+
+pub(crate) fn web_sockets_go_by_a_proxy<R: Rig>() {
+    let (config, pem) = server::tls(&folder("proxied"));
+    let (address, seen) = proxy("200 Connection established");
+    let by = Some(format!("http://user:p%40ss@{address}"));
+    let mut rig = R::start(Setup { proxy: by, trust: Some(pem), ..Setup::default() });
+    for (count, url) in [(1, server::web_socket().0), (2, server::tls_web_socket(config))] {
+        let to = url.split('/').nth(2).unwrap();
+        let socket = open(&mut rig, url.clone());
+        echoes(&mut rig, socket);
+        let asked = seen.last();
+        assert_eq!((&*asked.method, &*asked.path, asked.field("host")), ("CONNECT", to, Some(to)));
+        // "user:p@ss"
+        assert_eq!(asked.field("proxy-authorization"), Some("Basic dXNlcjpwQHNz"));
+        assert_eq!((seen.connections(), seen.asked.lock().unwrap().len()), (count, count));
+    }
+}
+
+pub(crate) fn a_proxy_that_lets_no_web_socket_through_is_told<R: Rig>() {
+    let (wants, _) = proxy("407 Proxy Authentication Required");
+    let cut = server::listen(|stream| drop(stream));
+    for (address, words) in [
+        (wants, &["407 Proxy Authentication Required", "user:password@", "gave no way to localhost:443"][..]),
+        (server::nobody(), &["refused"]),
+        (cut, &["gave no way to localhost:443"]),
+        (server::silent(), &["localhost did not answer within 300ms"]),
+    ] {
+        let proxy = Some(format!("http://user:secret@{address}"));
+        let connect_timeout = Duration::from_millis(300);
+        let mut rig = R::start(Setup { proxy, connect_timeout, ..Setup::default() });
+        let (status, reason) = refused(&mut rig, "wss://localhost/?v=10".into());
+        assert_eq!(status, None, "{reason}");
+        assert!(!reason.contains("secret"), "{reason}");
+        let said = reason.to_lowercase();
+        assert!(words.iter().all(|words| said.contains(&words.to_lowercase())), "{reason}");
     }
 }
 

@@ -48,6 +48,9 @@ macro_rules! scenarios {
             a_kept_connection_that_was_closed_is_no_obstacle
             what_may_have_arrived_is_not_sent_again
             faults_are_told_apart
+            tls_that_cannot_be_had_is_told
+            a_deadline_without_a_connection_leaves_it_unsent
+            the_environment_names_roots
             redirects_are_answers
             interim_answers_are_passed_over
             gzip_is_taken_off_on_the_way
@@ -63,6 +66,8 @@ macro_rules! scenarios {
             transfers_hold_no_call_back
             requests_go_by_a_proxy
             a_proxy_that_refuses_is_told
+            web_sockets_go_by_a_proxy
+            a_proxy_that_lets_no_web_socket_through_is_told
             an_ending_driver_lets_requests_out
             files_are_written
             files_that_exist_are_not_touched
@@ -108,13 +113,13 @@ pub(crate) fn told<R: Rig>(rig: &mut R) -> Told {
     }
 }
 
-fn open<R: Rig>(rig: &mut R, url: String) -> SocketId {
+pub(crate) fn open<R: Rig>(rig: &mut R, url: String) -> SocketId {
     let socket = rig.call(move |toy, _| toy.web_socket(&url)).unwrap();
     assert_eq!(input(rig), Input::Opened(socket));
     socket
 }
 
-fn refused<R: Rig>(rig: &mut R, url: String) -> (Option<u16>, String) {
+pub(crate) fn refused<R: Rig>(rig: &mut R, url: String) -> (Option<u16>, String) {
     let asked = rig.call(move |toy, _| toy.web_socket(&url)).unwrap();
     match input(rig) {
         Input::Closed(socket, Closed::Refused { status, reason }) if socket == asked => {
@@ -135,7 +140,7 @@ pub(crate) fn frames_come_back_whole<R: Rig>() {
     echoes(&mut rig, socket);
 }
 
-fn echoes<R: Rig>(rig: &mut R, socket: SocketId) {
+pub(crate) fn echoes<R: Rig>(rig: &mut R, socket: SocketId) {
     let big = Bytes::from_iter((0..5_000_000_u32).map(|n| (n % 251) as u8));
     let frames = [
         Frame::Text("h\u{e9}llo".into()),

@@ -87,6 +87,19 @@ pub(crate) fn raw(answer: &'static str) -> SocketAddr {
     })
 }
 
+/// Answers the beginning of a TLS handshake with these bytes.
+pub(crate) fn tls_answer(answer: &'static [u8]) -> SocketAddr {
+    listen(move |mut stream| {
+        // A handshake record begins with its type, a version and its length (RFC 8446, section 5.1).
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).unwrap();
+        let mut hello = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        stream.read_exact(&mut hello).unwrap();
+        stream.write_all(answer).unwrap();
+        let _ = stream.read(&mut head);
+    })
+}
+
 /// Accepts and says nothing.
 pub(crate) fn silent() -> SocketAddr {
     listen(|stream| {
@@ -176,6 +189,15 @@ pub(crate) fn udp_echo() -> SocketAddr {
 
 /// A server's TLS for `localhost`, and the PEM file of the root that signed for it.
 pub(crate) fn tls(folder: &std::path::Path) -> (Arc<ServerConfig>, PathBuf) {
+    tls_as(folder, "localhost", |_| ())
+}
+
+/// The same for this name, with a certificate that was changed before it was signed.
+pub(crate) fn tls_as(
+    folder: &std::path::Path,
+    name: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> (Arc<ServerConfig>, PathBuf) {
     let root_key = KeyPair::generate().unwrap();
     let mut root = CertificateParams::new(Vec::new()).unwrap();
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -183,8 +205,9 @@ pub(crate) fn tls(folder: &std::path::Path) -> (Arc<ServerConfig>, PathBuf) {
     std::fs::write(&path, root.self_signed(&root_key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(root, root_key);
     let key = KeyPair::generate().unwrap();
-    let leaf =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let mut leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    change(&mut leaf);
+    let leaf = leaf.signed_by(&key, &issuer).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

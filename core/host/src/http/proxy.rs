@@ -13,7 +13,7 @@ use sanscord::machine::Unanswered;
 
 use super::local;
 
-/// Whom an HTTP URL names.
+/// Whom a URL names.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Target {
     /// Whether TLS is asked for.
@@ -28,10 +28,20 @@ impl Target {
     /// Reads an `https://` or `http://` URL.
     #[must_use]
     pub fn parse(url: &str) -> Option<Self> {
+        Self::parse_either(url, "https", "http")
+    }
+
+    /// Reads a `wss://` or `ws://` URL.
+    #[must_use]
+    pub fn parse_web_socket(url: &str) -> Option<Self> {
+        Self::parse_either(url, "wss", "ws")
+    }
+
+    fn parse_either(url: &str, secure: &str, plain: &str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let secure = match scheme {
-            "https" => true,
-            "http" => false,
+            scheme if scheme.eq_ignore_ascii_case(secure) => true,
+            scheme if scheme.eq_ignore_ascii_case(plain) => false,
             _ => return None,
         };
         let (host, port) = host_and_port(authority(rest).1)?;
@@ -141,7 +151,7 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     decoded
 }
 
-/// Which requests go by which proxy.
+/// Which connections go by which proxy.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Proxies {
     https: Option<Proxy>,
@@ -150,7 +160,7 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// All requests go by this one.
+    /// All go by this one.
     #[must_use]
     pub fn all(url: &str) -> Self {
         let proxy = Proxy::parse(url);
@@ -180,7 +190,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy for requests to this host; `None` if they go there directly.
+    /// The proxy for connections to this host; `None` if they lead there directly.
     ///
     /// # Errors
     ///
@@ -190,7 +200,7 @@ impl Proxies {
         let proxy = if target.secure { &self.https } else { &self.http };
         match proxy.as_ref().filter(|_| !self.exempt.iter().any(|entry| covers(entry, target))) {
             Some(proxy) if proxy.at.is_none() => {
-                Err(local(format!("the proxy {proxy:?} cannot be used: only http:// ones can")))
+                Err(local(format!("the proxy {proxy:?} cannot be used: only http:// ones can, no socks")))
             }
             proxy => Ok(proxy),
         }

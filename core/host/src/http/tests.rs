@@ -267,6 +267,22 @@ fn urls_name_a_host() {
     }
 }
 
+#[test]
+fn web_sockets_name_a_host() {
+    for (url, expected) in [
+        ("wss://gateway.discord.gg/?v=10", Some((true, "gateway.discord.gg", 443))),
+        ("WSS://h", Some((true, "h", 443))),
+        ("ws://[::1]:81", Some((false, "::1", 81))),
+        ("ws://h?x", Some((false, "h", 80))),
+        ("https://h/", None),
+        ("wss://?x", None),
+    ] {
+        let target = Target::parse_web_socket(url);
+        let found = target.as_ref().map(|target| (target.secure, &*target.host, target.port));
+        assert_eq!(found, expected, "{url}");
+    }
+}
+
 fn proxies(variables: &[(&str, &str)]) -> Proxies {
     Proxies::from_variables(|name| {
         let found = variables.iter().find(|(found, _)| *found == name);
