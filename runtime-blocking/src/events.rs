@@ -81,7 +81,10 @@ pub(crate) struct Queue<E> {
 
 #[derive(Debug)]
 struct State<E> {
-    events: VecDeque<E>,
+    /// Each with whether it may be dropped.
+    events: VecDeque<(E, bool)>,
+    /// Those that may not.
+    kept: usize,
     dropped: u64,
     /// The driver has ended.
     ended: bool,
@@ -93,8 +96,14 @@ struct State<E> {
 
 impl<E> Queue<E> {
     pub(crate) fn new(driver: Arc<Waker>) -> Self {
-        let state =
-            State { events: VecDeque::new(), dropped: 0, ended: false, abandoned: false, paused: false };
+        let state = State {
+            events: VecDeque::new(),
+            kept: 0,
+            dropped: 0,
+            ended: false,
+            abandoned: false,
+            paused: false,
+        };
         Self { state: Mutex::new(state), arrived: Condvar::new(), driver }
     }
 
@@ -104,15 +113,16 @@ impl<E> Queue<E> {
         if may_be_dropped && state.events.len() >= EVENT_CAPACITY {
             state.dropped += 1;
         } else if !state.abandoned {
-            state.events.push_back(event);
+            state.kept += usize::from(!may_be_dropped);
+            state.events.push_back((event, may_be_dropped));
             self.arrived.notify_one();
         }
     }
 
-    /// Whether the driver must stop reading. If so, it is woken when there is room.
+    /// Whether the driver must stop reading: so many events wait that may not be dropped. If so, it is woken when there is room.
     pub(crate) fn is_full(&self) -> bool {
         let mut state = self.lock();
-        state.paused = state.paused || state.events.len() >= EVENT_CAPACITY;
+        state.paused = state.paused || state.kept >= EVENT_CAPACITY;
         state.paused
     }
 
@@ -125,6 +135,7 @@ impl<E> Queue<E> {
         let mut state = self.lock();
         state.abandoned = true;
         state.paused = false;
+        state.kept = 0;
         let events = std::mem::take(&mut state.events);
         drop(state);
         drop(events);
@@ -136,8 +147,9 @@ impl<E> Queue<E> {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.lock();
         loop {
-            if let Some(event) = state.events.pop_front() {
-                if state.paused && state.events.len() <= EVENT_CAPACITY / 2 {
+            if let Some((event, may_be_dropped)) = state.events.pop_front() {
+                state.kept -= usize::from(!may_be_dropped);
+                if state.paused && state.kept <= EVENT_CAPACITY / 2 {
                     state.paused = false;
                     let _ = self.driver.wake();
                 }

@@ -62,7 +62,7 @@ pub use events::{Events, NextError};
 pub use handle::Handle;
 pub use sanscord_host::discord::{Desk, Options};
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
-pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, SetupError, seed, state};
+pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, Office, SetupError, seed, state};
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.
 ///

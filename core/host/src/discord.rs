@@ -104,6 +104,17 @@ impl Options {
         self
     }
 
+    /// The limits are those of an [`Office`](crate::Office) at this address, such as `ws://127.0.0.1:7071`: all clients
+    /// that are sent there keep them together. While it cannot be reached, calls wait. What was said here of limits
+    /// ([`per_second`](Self::per_second), [`invalid`](Self::invalid)) does not count then: the office has its own.
+    #[must_use]
+    pub fn limits_at(mut self, url: impl Into<String>) -> Self {
+        let url = url.into();
+        let whole = if url.contains("://") { url } else { format!("ws://{url}") };
+        self.config.limits_at = Some(whole.into());
+        self
+    }
+
     /// Invalid requests (401, 403, 429) in 10 minutes at which no more are sent for a while; 5,000 if not given.
     /// Discord bans an address for 10,000: less is right where more than two processes share one.
     #[must_use]

@@ -65,7 +65,10 @@ pub struct Queue<E> {
 
 #[derive(Debug)]
 struct State<E> {
-    events: VecDeque<E>,
+    /// Each with whether it may be dropped.
+    events: VecDeque<(E, bool)>,
+    /// Those that may not.
+    kept: usize,
     dropped: u64,
     /// The driver has ended.
     ended: bool,
@@ -89,6 +92,7 @@ impl<E> Queue<E> {
     pub const fn new() -> Self {
         let state = State {
             events: VecDeque::new(),
+            kept: 0,
             dropped: 0,
             ended: false,
             abandoned: false,
@@ -105,15 +109,16 @@ impl<E> Queue<E> {
         if may_be_dropped && state.events.len() >= EVENT_CAPACITY {
             state.dropped += 1;
         } else if !state.abandoned {
-            state.events.push_back(event);
+            state.kept += usize::from(!may_be_dropped);
+            state.events.push_back((event, may_be_dropped));
             wake(state, |state| state.listener.take());
         }
     }
 
-    /// Whether the driver must stop reading. If so, it is woken when there is room.
+    /// Whether the driver must stop reading: so many events wait that may not be dropped. If so, it is woken when there is room.
     pub fn is_full(&self) -> bool {
         let mut state = self.lock();
-        state.paused = state.paused || state.events.len() >= EVENT_CAPACITY;
+        state.paused = state.paused || state.kept >= EVENT_CAPACITY;
         state.paused
     }
 
@@ -137,6 +142,7 @@ impl<E> Queue<E> {
         let mut state = self.lock();
         state.abandoned = true;
         state.paused = false;
+        state.kept = 0;
         let events = std::mem::take(&mut state.events);
         wake(state, |state| state.driver.take());
         drop(events);
@@ -144,17 +150,18 @@ impl<E> Queue<E> {
 
     fn poll_pop(&self, cx: &Context<'_>) -> Poll<Option<E>> {
         let mut state = self.lock();
-        let Some(event) = state.events.pop_front() else {
+        let Some((event, may_be_dropped)) = state.events.pop_front() else {
             if !state.ended {
                 state.listener = Some(cx.waker().clone());
                 return Poll::Pending;
             }
             return Poll::Ready(None);
         };
+        state.kept -= usize::from(!may_be_dropped);
         if state.events.is_empty() && state.events.capacity() > KEPT_CAPACITY {
             state.events.shrink_to(KEPT_CAPACITY);
         }
-        if state.paused && state.events.len() <= EVENT_CAPACITY / 2 {
+        if state.paused && state.kept <= EVENT_CAPACITY / 2 {
             state.paused = false;
             wake(state, |state| state.driver.take());
         }

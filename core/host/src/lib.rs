@@ -1,6 +1,7 @@
 //! What the adapters share: whom to trust, why a connection failed, what HTTP requests
 //! carry and bring, files, sources of audio, saved sessions, logging,
-//! seeds and, with the feature `async`, the queues of async drivers. It opens no socket and has no loop: those are each adapter's own.
+//! seeds and, with the feature `async`, the queues of async drivers. It drives no machine's sockets and has no loop for
+//! them: those are each adapter's own. [`office`] serves on threads, whatever the adapter.
 //!
 //! Use an adapter; each re-exports what its users need.
 
@@ -15,6 +16,7 @@ pub mod http;
 pub mod log;
 mod network;
 mod notebook;
+pub mod office;
 mod replace;
 mod roots;
 mod setup;
@@ -25,6 +27,7 @@ pub mod steps;
 
 pub use network::Network;
 pub use notebook::Notebook;
+pub use office::Office;
 pub use setup::{Ended, SetupError, seed};
 
 /// How many events may wait before a driver stops to read WebSockets.

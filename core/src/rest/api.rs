@@ -14,6 +14,7 @@ use crate::machine::{Body, Method, Request};
 use crate::rest::check;
 use crate::rest::draft::{Draft, Identity, Rule, is_url, segment};
 use crate::rest::invalid::Invalid;
+use crate::rest::share::Account;
 use crate::rest::upload;
 use crate::secret::Token;
 use crate::time::Duration;
@@ -142,6 +143,11 @@ impl Api {
             url.push_str(&segment(value));
         }
         url
+    }
+
+    /// Whose limits hold: the bot's, and the user's.
+    pub(crate) fn accounts(&self) -> [Account; 2] {
+        [&self.bot, &self.user].map(|token| Account::of(token.as_deref().unwrap_or_default()))
     }
 
     /// Whether a draft of this identity shows the user's token.

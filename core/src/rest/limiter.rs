@@ -26,10 +26,8 @@
 //!
 //! # Several processes
 //!
-//! All that crosses the edge is plain and goes through serde: [`Route`], [`Ticket`], [`Event`], [`Outcome`],
-//! [`Refused`], [`Saved`]. So one process may own the limiter, and others ask it over any transport: they send a
-//! route and wait for its ticket to be granted, then answer with the [`Outcome`]. If a process ends, its tickets are
-//! to be completed as [`Lost`](Outcome::Lost); those that nobody completes [expire](Event::Expired).
+//! All that crosses the edge is plain and goes through serde. So one process may own the limiter, and others ask it:
+//! [`share`](crate::rest::share) does that over WebSockets.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -119,6 +117,14 @@ impl Limiter {
     fn enqueue(&mut self, route: &Route) -> Result<Ticket, Refused> {
         let (needs_token, webhook) = (route.needs_token(), route.webhook());
         self.admit(needs_token, webhook)?;
+        let (index, ticket) = self.open(route)?;
+        self.tickets.push(&mut self.table.lane_mut(index).queue, ticket);
+        self.count_waiting(index, true);
+        Ok(self.tickets.name(ticket))
+    }
+
+    /// A ticket in the lane of its route, which stands in no queue.
+    fn open(&mut self, route: &Route) -> Result<(u32, u32), Refused> {
         if self.tickets.len() >= self.config.tickets {
             return Err(Refused::Full);
         }
@@ -126,12 +132,38 @@ impl Limiter {
         let index = found.or_else(|| self.table.add(self.now, route.key(), route.traits()));
         let index = index.ok_or(Refused::Full)?;
         self.table.wake(index);
-        let ticket = self.tickets.open(index);
         let lane = self.table.lane_mut(index);
-        (lane.traits, lane.needs_token, lane.webhook) = (route.traits(), needs_token, webhook);
-        self.tickets.push(&mut lane.queue, ticket);
-        self.count_waiting(index, true);
+        (lane.traits, lane.needs_token, lane.webhook) =
+            (route.traits(), route.needs_token(), route.webhook());
+        Ok((index, self.tickets.open(index)))
+    }
+
+    /// A request is under way that an earlier limiter granted, so long ago: it counts as if this one had, and is to be
+    /// [completed](Self::complete) or [requeued](Self::requeue) as any other.
+    ///
+    /// # Errors
+    /// [`Refused::Full`].
+    pub fn adopt(&mut self, now: Timestamp, route: &Route, age: Duration) -> Result<Ticket, Refused> {
+        self.tick(now);
+        let (index, ticket) = self.open(route)?;
+        let since = self.now.since_origin().saturating_sub(age);
+        self.start(index, ticket, Timestamp::ZERO + since);
         Ok(self.tickets.name(ticket))
+    }
+
+    /// Notes that a ticket that stands in no queue is on its way; answers with its bucket.
+    fn start(&mut self, index: u32, ticket: u32, granted: Timestamp) -> u32 {
+        let lane = self.table.lane_mut(index);
+        let (slot, bucket) = (!lane.traits.interaction, lane.bucket);
+        lane.in_flight += 1;
+        self.table.bucket_mut(bucket).in_flight += 1;
+        let entry = &mut self.tickets[ticket];
+        (entry.granted, entry.state, entry.slot) = (granted, State::Young, slot);
+        self.tickets.push(&mut self.young, ticket);
+        if slot {
+            self.global.take();
+        }
+        bucket
     }
 
     /// This request is not to be sent any more: it waits, or it was granted and never sent. One that was sent is to
@@ -246,6 +278,12 @@ impl Limiter {
             next = soonest(next, Some(open.max(self.global.stopped).max(slot.unwrap_or_default())));
         }
         next
+    }
+
+    /// Whether a ticket is granted, and not done with.
+    #[must_use]
+    pub fn is_granted(&self, ticket: Ticket) -> bool {
+        self.granted(ticket).is_some()
     }
 
     /// For what a ticket waits; `None` if it does not. Takes a time that grows with the requests before it.
@@ -432,21 +470,12 @@ impl Limiter {
             return self.refuse(ticket, refused);
         }
         let lane = self.table.lane_mut(index);
-        let (slot, bucket) = (!lane.traits.interaction, lane.bucket);
         self.tickets.remove(&mut lane.queue, ticket);
         lane.waiting -= 1;
-        lane.in_flight += 1;
+        let bucket = self.start(index, ticket, self.now);
         let bucket_state = self.table.bucket_mut(bucket);
         bucket_state.waiting -= 1;
-        bucket_state.in_flight += 1;
-        let more = bucket_state.waiting > 0;
-        let entry = &mut self.tickets[ticket];
-        (entry.granted, entry.state, entry.slot) = (self.now, State::Young, slot);
-        self.tickets.push(&mut self.young, ticket);
-        if slot {
-            self.global.take();
-        }
-        if more {
+        if bucket_state.waiting > 0 {
             self.list(bucket);
         }
         self.counters.granted += 1;

@@ -67,6 +67,7 @@
 //! | `error`, `failure` | answers that are no success; why a call came to nothing |
 //! | `limiter`, `route` | when a request may be sent; what a limit is for |
 //! | `value` | values that requests take |
+//! | `share` | one limiter for several processes |
 //! | `session` | the machine that makes calls: in turn, again where that is safe, in time |
 //! | `task` | what takes several requests |
 //! | `download` | attachments, into memory or a file |
@@ -88,6 +89,7 @@ pub mod limiter;
 pub mod methods;
 pub mod route;
 pub mod session;
+pub mod share;
 pub mod task;
 pub mod upload;
 pub mod value;

@@ -17,10 +17,13 @@
 //! answer was lost may find nothing left: 404 is then what a success looks like. A message whose answer was lost is
 //! repeated for two minutes at most: after that Discord might not know its nonce any more.
 //!
-//! Bot and user have limits of their own, and so has each a limiter; what goes to another host has none.
+//! Bot and user have limits of their own, and so has each a limiter; what goes to another host has none. Limiters that
+//! several processes share are asked over a WebSocket: see [`share`](crate::rest::share).
 
 mod config;
 mod event;
+mod line;
+mod turns;
 
 pub use config::Config;
 pub use event::{CallId, Event};
@@ -44,6 +47,8 @@ use crate::rest::limiter::{self, Limiter, Limits, Outcome, Ticket, Wait};
 use crate::rest::route::Route;
 use crate::time::{Duration, Timestamp, soonest};
 
+use turns::{Turn, Turns, Who};
+
 #[derive(Debug)]
 struct Job {
     draft: Draft,
@@ -57,13 +62,6 @@ struct Job {
     /// Whose limits hold; `None` if it goes to another host.
     who: Option<Who>,
     stage: Stage,
-}
-
-/// Whose token is shown.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Who {
-    Bot,
-    User,
 }
 
 impl Job {
@@ -89,9 +87,7 @@ enum Stage {
 #[derive(Debug)]
 pub struct Session {
     config: Config,
-    limiter: Limiter,
-    /// For what shows the user's token.
-    user_limiter: Limiter,
+    turns: Turns,
     entropy: Entropy,
     scope: Scope,
     now: Timestamp,
@@ -117,12 +113,7 @@ impl Session {
     #[must_use]
     pub fn with_scope(config: Config, seed: [u8; 32], scope: Scope) -> Self {
         Self {
-            limiter: Limiter::new(config.limits),
-            // Both count towards one address's 10,000.
-            user_limiter: Limiter::new(limiter::Config {
-                invalid: config.limits.invalid / 2,
-                ..config.limits
-            }),
+            turns: Turns::new(&config),
             config,
             entropy: Entropy::new(seed),
             scope,
@@ -148,31 +139,41 @@ impl Session {
     pub fn set_api(&mut self, now: Timestamp, api: Api) {
         self.tick(now);
         self.config.api = api;
-        self.limiter.token_changed(self.now);
-        self.user_limiter.token_changed(self.now);
+        self.turns.token_changed(self.now, &self.config.api);
     }
 
-    /// The bot's limiter, to look at or to save.
+    /// The bot's limiter, to look at or to save; `None` if an office [has it](Config::limits_at).
     #[must_use]
-    pub const fn limiter(&self) -> &Limiter {
-        &self.limiter
+    pub const fn limiter(&self) -> Option<&Limiter> {
+        match &self.turns {
+            Turns::Own(own) => Some(&own.bot),
+            Turns::Elsewhere(_) => None,
+        }
     }
 
     /// The bot's limiter, to restore what another process learned.
-    pub const fn limiter_mut(&mut self) -> &mut Limiter {
-        &mut self.limiter
+    pub const fn limiter_mut(&mut self) -> Option<&mut Limiter> {
+        match &mut self.turns {
+            Turns::Own(own) => Some(&mut own.bot),
+            Turns::Elsewhere(_) => None,
+        }
     }
 
-    /// The limiter of what shows the user's token.
+    /// The limiter of what shows the user's token, if no office has it.
     #[must_use]
-    pub const fn user_limiter(&self) -> &Limiter {
-        &self.user_limiter
+    pub const fn user_limiter(&self) -> Option<&Limiter> {
+        match &self.turns {
+            Turns::Own(own) => Some(&own.user),
+            Turns::Elsewhere(_) => None,
+        }
     }
 
-    const fn limiter_of(&mut self, who: Who) -> &mut Limiter {
-        match who {
-            Who::Bot => &mut self.limiter,
-            Who::User => &mut self.user_limiter,
+    /// Messages of an office that made no sense.
+    #[must_use]
+    pub const fn odd_answers(&self) -> u64 {
+        match &self.turns {
+            Turns::Own(_) => 0,
+            Turns::Elsewhere(line) => line.odd(),
         }
     }
 
@@ -182,13 +183,12 @@ impl Session {
         self.jobs.len()
     }
 
-    /// What a call waits for, if it waits for a limit.
+    /// What a call waits for, if it waits for a limit; with an office, as that said when it was asked.
     #[must_use]
     pub fn wait(&self, call: CallId) -> Option<Wait> {
         let job = self.jobs.get(&call)?;
         match (job.stage, job.who?) {
-            (Stage::Queued(ticket), Who::Bot) => self.limiter.wait(ticket),
-            (Stage::Queued(ticket), Who::User) => self.user_limiter.wait(ticket),
+            (Stage::Queued(ticket), who) => self.turns.wait(who, ticket),
             (Stage::Sent(..) | Stage::Resting(_), _) => None,
         }
     }
@@ -227,7 +227,7 @@ impl Session {
             None => Stage::Resting(self.now),
             Some(who) => {
                 let now = self.now;
-                let ticket = self.limiter_of(who).request(now, &route);
+                let ticket = self.turns.request(now, who, &route);
                 let ticket = ticket.map_err(|why| Cause::Held(why.to_string()))?;
                 self.tickets.insert((who, ticket), call);
                 Stage::Queued(ticket)
@@ -283,13 +283,13 @@ impl Session {
         match (job.stage, job.who) {
             (Stage::Queued(ticket), Some(who)) => {
                 self.tickets.remove(&(who, ticket));
-                self.limiter_of(who).cancel(now, ticket);
+                self.turns.cancel(now, who, ticket);
             }
             (Stage::Queued(_), None) => {}
             (Stage::Sent(ticket, request), who) => {
                 self.requests.remove(&request);
                 if let (Some(ticket), Some(who)) = (ticket, who) {
-                    self.limiter_of(who).complete(now, ticket, &Outcome::Lost);
+                    self.turns.complete(now, who, ticket, &Outcome::Lost);
                 }
                 self.out.push(Output::CancelRequest(request));
             }
@@ -310,33 +310,38 @@ impl Session {
     fn end_if_over(&mut self) {
         if self.is_stopped && self.jobs.is_empty() && !self.is_over {
             self.is_over = true;
+            self.turns.end(self.now);
             self.out.event(Event::Stopped);
         }
     }
 
-    /// Sends what the limiters grant.
+    /// Sends what is granted.
     fn grant(&mut self) {
-        self.grant_of(Who::Bot);
-        self.grant_of(Who::User);
-    }
-
-    fn grant_of(&mut self, who: Who) {
         let now = self.now;
-        while let Some(event) = self.limiter_of(who).poll(now) {
-            match event {
-                limiter::Event::Granted(ticket) => match self.tickets.remove(&(who, ticket)) {
-                    Some(call) => self.send(call, Some((who, ticket))),
-                    None => self.limiter_of(who).cancel(now, ticket),
-                },
-                limiter::Event::Refused(ticket, why) => {
+        while let Some(turn) = self.turns.poll(now) {
+            match turn {
+                Turn::Limiter(who, limiter::Event::Granted(ticket)) => {
+                    match self.tickets.remove(&(who, ticket)) {
+                        Some(call) => self.send(call, Some((who, ticket))),
+                        None => self.turns.cancel(now, who, ticket),
+                    }
+                }
+                Turn::Limiter(who, limiter::Event::Refused(ticket, why)) => {
                     if let Some(call) = self.tickets.remove(&(who, ticket)) {
                         // Its ticket is void: there is nothing to give back.
                         self.finish(call, Cause::Held(why.to_string()));
                     }
                 }
                 // The request is still under way; its own deadline ends it.
-                limiter::Event::Expired(_) => {}
-                event => self.out.event(Event::Limiter(event)),
+                Turn::Limiter(_, limiter::Event::Expired(_)) => {}
+                Turn::Limiter(_, event) => self.out.event(Event::Limiter(event)),
+                Turn::Told(who, ticket) => {
+                    if let Some(&call) = self.tickets.get(&(who, ticket)) {
+                        self.tell_wait(call);
+                    }
+                }
+                Turn::Found => self.out.event(Event::OfficeFound),
+                Turn::Lost { why, after } => self.out.event(Event::OfficeLost { why, after }),
             }
         }
     }
@@ -395,7 +400,7 @@ impl Session {
                         self.again(call, who, ticket, limits);
                         return;
                     }
-                    self.limiter_of(who).complete(now, ticket, &Outcome::Answered(limits));
+                    self.turns.complete(now, who, ticket, &Outcome::Answered(limits));
                 }
                 match response.status {
                     202 if let Some(after) = not_ready(&response) => {
@@ -420,8 +425,8 @@ impl Session {
                 let sent = !matches!(unanswered.fault, Fault::Unsent | Fault::Tls | Fault::Local);
                 if let Some((who, ticket)) = ticket {
                     match sent {
-                        true => self.limiter_of(who).complete(now, ticket, &Outcome::Lost),
-                        false => self.limiter_of(who).cancel(now, ticket),
+                        true => self.turns.complete(now, who, ticket, &Outcome::Lost),
+                        false => self.turns.cancel(now, who, ticket),
                     }
                 }
                 let hopeless = matches!(unanswered.fault, Fault::Tls | Fault::Local | Fault::TooLong);
@@ -437,7 +442,7 @@ impl Session {
     /// A limit that was not foreseen, or could not be.
     fn again(&mut self, call: CallId, who: Who, ticket: Ticket, limits: Limits) {
         let now = self.now;
-        let requeued = self.limiter_of(who).requeue(now, ticket, &Outcome::Answered(limits));
+        let requeued = self.turns.requeue(now, who, ticket, &Outcome::Answered(limits));
         if let Err(why) = requeued {
             self.finish(call, Cause::Held(why.to_string()));
             return;
@@ -531,11 +536,7 @@ impl Session {
             self.send(call, None);
             return;
         };
-        let limiter = match who {
-            Who::Bot => &mut self.limiter,
-            Who::User => &mut self.user_limiter,
-        };
-        match limiter.request(self.now, &job.route) {
+        match self.turns.request(self.now, who, &job.route) {
             Ok(ticket) => {
                 job.stage = Stage::Queued(ticket);
                 self.tickets.insert((who, ticket), call);
@@ -568,12 +569,10 @@ impl Machine for Session {
                     self.out.event(Event::Progress(call, progress));
                 }
             }
-            Input::Timeout
-            | Input::Opened(_)
-            | Input::Frame(..)
-            | Input::Closed(..)
-            | Input::File(..)
-            | Input::Source(..) => {}
+            Input::Opened(_) | Input::Frame(..) | Input::Closed(..) => {
+                self.turns.handle_input(self.now, input, &mut self.entropy);
+            }
+            Input::Timeout | Input::File(..) | Input::Source(..) => {}
         }
         self.on_time();
     }
@@ -584,13 +583,15 @@ impl Machine for Session {
         if let Some(output) = self.out.pop() {
             return output;
         }
+        if let Some(output) = self.turns.poll_output(self.now, &mut self.scope, &mut self.entropy) {
+            return output;
+        }
         let timer = self.timers.first().map(|(at, _)| *at);
-        let limits = soonest(self.limiter.deadline(), self.user_limiter.deadline());
-        Output::Wait(soonest(timer, limits))
+        Output::Wait(soonest(timer, self.turns.deadline(self.now)))
     }
 
     fn is_finished(&self) -> bool {
-        self.is_over && self.out.is_empty()
+        self.is_over && self.out.is_empty() && self.turns.is_drained()
     }
 
     fn log(event: &Event) -> Option<Log> {

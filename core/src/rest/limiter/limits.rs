@@ -133,6 +133,17 @@ impl Limits {
         matches!(self.status, 401 | 403) || self.status == 429 && self.limited != Some(Limited::Shared)
     }
 
+    /// Brings values that did not come from [`read`](Self::read) within what it lets through.
+    pub(crate) fn bound(&mut self) {
+        self.limit = self.limit.map(|limit| limit.max(1));
+        if let (Some(limit), Some(remaining)) = (self.limit, &mut self.remaining) {
+            *remaining = limit.min(*remaining);
+        }
+        for wait in [&mut self.reset_after, &mut self.retry_after] {
+            *wait = wait.filter(|wait| *wait <= LONGEST_WAIT);
+        }
+    }
+
     fn tame<T>(&mut self, value: Result<T, Absurd>) -> Option<T> {
         if value.is_err() {
             self.malformed = self.malformed.saturating_add(1);

@@ -117,7 +117,8 @@ pub struct Wait {
 }
 
 /// Why a ticket waits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
     /// Earlier requests of its route, so many.
@@ -142,6 +143,8 @@ pub enum Reason {
     Invalid,
     /// Nothing: the next [`poll`](super::Limiter::poll) decides.
     Turn,
+    /// The process that has the limiter cannot be reached: see [`share`](crate::rest::share).
+    Office,
 }
 
 /// Counts since the limiter was made.

@@ -14,6 +14,12 @@ use crate::time::Timestamp;
 pub struct Ticket(u64);
 
 impl Ticket {
+    /// A ticket by a number of one's own: for whoever asks a limiter in another process, and names what it asks for.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number as such, for logs and for the caller's own tables.
     #[must_use]
     pub const fn as_u64(self) -> u64 {

@@ -28,6 +28,7 @@ impl fmt::Display for Reason {
                 f.write_str("fewer invalid requests: too many more would get the address banned")
             }
             Self::Turn => f.write_str("its turn"),
+            Self::Office => f.write_str("the office that grants turns, which cannot be reached"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a session needs to know.
 
+use alloc::boxed::Box;
+
 use crate::rest::api::{Api, EXCHANGE};
 use crate::rest::limiter;
 use crate::time::Duration;
@@ -10,8 +12,11 @@ use crate::time::Duration;
 pub struct Config {
     /// Base URL and tokens.
     pub api: Api,
-    /// Limits that are not learned.
+    /// Limits that are not learned. Where an office has them, only `tickets` counts.
     pub limits: limiter::Config,
+    /// The WebSocket URL of the [office](crate::rest::share) that has the limits, such as `ws://127.0.0.1:7071`, if
+    /// several processes share them. If not, the session has limiters of its own.
+    pub limits_at: Option<Box<str>>,
     /// How long a call may take that says nothing itself, waiting and repeats included: 10 minutes, the longest
     /// limit that is known (a channel's name).
     pub deadline: Duration,
@@ -35,6 +40,7 @@ impl Config {
         Self {
             api,
             limits: limiter::Config::default(),
+            limits_at: None,
             deadline: Duration::from_secs(600),
             attempts: 5,
             exchange: EXCHANGE,

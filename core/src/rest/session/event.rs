@@ -47,6 +47,15 @@ pub enum Event {
     },
     /// What the limiter tells beside its grants: requests are held to protect the bot, or go on.
     Limiter(limiter::Event),
+    /// The [office](crate::rest::share) that has the limits is there: calls that waited for it are asked for again.
+    OfficeFound,
+    /// The office that has the limits cannot be reached. Calls wait until it can, or until their time is over.
+    OfficeLost {
+        /// What went wrong.
+        why: Box<str>,
+        /// When it is tried again.
+        after: Duration,
+    },
     /// It was stopped, and all calls have come to their end.
     Stopped,
 }
@@ -62,6 +71,12 @@ impl Event {
                 (Level::Warn, format!("{request} is tried again in {after:?} (try {attempt} failed): {why}"))
             }
             Self::Limiter(event) => return event.log(),
+            Self::OfficeFound => (Level::Info, "the office that grants turns is there".to_string()),
+            Self::OfficeLost { why, after } => {
+                let text =
+                    format!("the office that grants turns is lost, and tried again in {after:?}: {why}");
+                (Level::Warn, text)
+            }
             Self::Stopped => (Level::Info, "all calls have come to their end".to_string()),
         };
         Some(Log::new(level, text))

@@ -100,7 +100,7 @@ impl Bench {
         assert_eq!(ends.next(), None);
         assert_eq!((self.session.pending(), self.session.timers.len()), (0, 0));
         assert!(self.session.tickets.is_empty() && self.session.requests.is_empty());
-        assert!(self.session.limiter.is_empty(), "no ticket is left");
+        assert!(self.session.limiter().expect("its own").is_empty(), "no ticket is left");
         end.map(|response| response.status).map_err(|error| error.cause)
     }
 
@@ -428,7 +428,7 @@ fn another_host_has_no_part_in_the_limits() {
         assert!(request.headers.iter().all(|(name, _)| *name != "authorization"));
         bench.respond(status, headers, "<html>");
         assert!(bench.end().is_err(), "{status}");
-        assert_eq!(bench.session.limiter().invalid(), 0);
+        assert_eq!(bench.session.limiter().expect("its own").invalid(), 0);
         bench.events.clear();
         bench.get();
         bench.respond(200, &[], "{}");
@@ -466,7 +466,7 @@ fn bot_and_user_have_limits_of_their_own() {
     bench.sent.push(bots);
     bench.respond(200, &[], "{}");
     assert_eq!(bench.end(), Ok(200));
-    assert!(bench.session.user_limiter().is_empty());
+    assert!(bench.session.user_limiter().expect("its own").is_empty());
     // A new token is tried.
     bench.session.set_api(bench.now, Api::anonymous("https://d.test").with_user(&Token::new("new")));
     bench.events.clear();
