@@ -103,16 +103,24 @@ ids! {
     IntegrationId
     /// An interaction's id.
     InteractionId
+    /// The id of a request to be let into a guild.
+    JoinRequestId
     /// A message's id.
     MessageId
     /// The id of a role or a user, for whom a channel makes an exception.
     OverwriteId
+    /// The id of a question of a guild's onboarding.
+    PromptId
+    /// The id of an answer to such a question.
+    PromptOptionId
     /// A role's id. The role `@everyone` has its guild's.
     RoleId
     /// The id of a guild's scheduled event.
     ScheduledEventId
     /// The id of something that an application sells.
     SkuId
+    /// The id of a stage that is open.
+    StageInstanceId
     /// A sticker's id.
     StickerId
     /// The id of a pack of Discord's own stickers.

@@ -3,9 +3,14 @@
 use std::fmt::{Debug, Display};
 
 use sanscord::object::{
-    Application, ApplicationCommand, AuditLog, Ban, Channel, Component, Guild, GuildPreview,
-    InteractionCallback, Invite, List, Member, Message, PinPage, Poll, Role, Row, SearchPage, Sticker,
-    ThreadList, Typed, User, UserGuild, VoiceRegion, Webhook, WelcomeScreen, safe_file_name,
+    ActivityInstance, Application, ApplicationCommand, AuditLog, Authorization, AutoModerationRule, Ban,
+    BulkBanned, Channel, CommandPermissions, Component, Connection, EmojiList, Entitlement, Guild,
+    GuildPreview, GuildTemplate, Incidents, Integration, InteractionCallback, Invite, JoinRequest,
+    JoinRequestPage, List, Member, Message, Onboarding, PinPage, Poll, PollVoters, Pruned, Role,
+    RoleConnection, RoleConnectionMetadata, Row, ScheduledEvent, ScheduledEventUser, SearchPage, Sku,
+    SoundList, SoundboardSound, StageInstance, Sticker, StickerPack, StickerPackList, Subscription,
+    TargetUsersJob, ThreadList, Typed, User, UserGuild, VanityUrl, VoiceRegion, Webhook, WelcomeScreen,
+    Widget, WidgetSettings, safe_file_name,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +43,37 @@ pub const ANSWERS: &[(&str, Target)] = &[
     ("user_guilds", list::<UserGuild>),
     ("users", list::<User>),
     ("webhooks", list::<Webhook>),
+    ("activity_instance", answer::<ActivityInstance>),
+    ("authorization", answer::<Authorization>),
+    ("bulk_banned", answer::<BulkBanned>),
+    ("emoji_list", answer::<EmojiList>),
+    ("incidents", answer::<Incidents>),
+    ("join_request_page", answer::<JoinRequestPage>),
+    ("onboarding", answer::<Onboarding>),
+    ("poll_voters", answer::<PollVoters>),
+    ("pruned", answer::<Pruned>),
+    ("role_connection", answer::<RoleConnection>),
+    ("sound_list", answer::<SoundList>),
+    ("stage_instance", answer::<StageInstance>),
+    ("sticker_pack_list", answer::<StickerPackList>),
+    ("target_users_job", answer::<TargetUsersJob>),
+    ("vanity_url", answer::<VanityUrl>),
+    ("widget", answer::<Widget>),
+    ("widget_settings", answer::<WidgetSettings>),
+    ("auto_moderation_rules", list::<AutoModerationRule>),
+    ("command_permissions", list::<CommandPermissions>),
+    ("connections", list::<Connection>),
+    ("entitlements", list::<Entitlement>),
+    ("guild_templates", list::<GuildTemplate>),
+    ("integrations", list::<Integration>),
+    ("join_requests", list::<JoinRequest>),
+    ("role_connection_metadata", list::<RoleConnectionMetadata>),
+    ("scheduled_event_users", list::<ScheduledEventUser>),
+    ("scheduled_events", list::<ScheduledEvent>),
+    ("skus", list::<Sku>),
+    ("sounds", list::<SoundboardSound>),
+    ("sticker_packs", list::<StickerPack>),
+    ("subscriptions", list::<Subscription>),
 ];
 
 /// The first byte that names an answer: lesser ones name dispatches.

@@ -10,8 +10,8 @@ use crate::id::{
 };
 
 use super::kinds::{
-    ApplicationFlags, ApplicationIntegrationType, CallbackType, CommandOptionType, CommandType,
-    InteractionContextType,
+    ApplicationFlags, ApplicationIntegrationType, CallbackType, CommandOptionType, CommandPermissionType,
+    CommandType, InteractionContextType, TeamMembershipState,
 };
 use super::message::Message;
 use super::open::{ChannelType, InteractionType, Permissions};
@@ -83,7 +83,21 @@ objects! {
         icon: may ImageHash;
         /// Who owns it.
         owner_user_id: may UserId;
-        [members]
+        /// Who is in it.
+        members: or Vec<TeamMember>;
+    }
+
+    /// Somebody in a team (discord-api-docs, Teams, Team Member Object).
+    TeamMember {
+        /// Who, with some of the fields.
+        user: may Box<User>;
+        /// In which team.
+        team_id: may TeamId;
+        /// Whether the invitation was taken.
+        membership_state: or TeamMembershipState;
+        /// `admin`, `developer` or `read_only`; empty for the owner.
+        role: or String;
+        [permissions]
     }
 
     /// A command of an application (discord-api-docs, Application Commands, Application Command Object).
@@ -150,6 +164,30 @@ objects! {
         /// A text or a number.
         value: may Json;
         [name_localizations name_localized]
+    }
+
+    /// Who may use a command in a guild, or all of an application (discord-api-docs, Application Commands, Guild
+    /// Application Command Permissions Structure).
+    CommandPermissions {
+        /// Which command; the application's id for all of its commands.
+        id: must CommandId;
+        /// Whose commands.
+        application_id: must ApplicationId;
+        /// In which guild.
+        guild_id: must GuildId;
+        /// Who may and who may not, at most 100.
+        permissions: or Vec<CommandPermission>;
+    }
+
+    /// Whether somebody may use a command (discord-api-docs, Application Commands, Application Command Permissions
+    /// Structure).
+    CommandPermission {
+        /// Which role, user or channel. The guild's id for all members, one less for all channels.
+        id: must Snowflake;
+        /// What that is.
+        kind as "type": or CommandPermissionType;
+        /// Whether it is allowed.
+        permission: or bool;
     }
 
     /// How an answer to an interaction was received (discord-api-docs, Receiving and Responding, Interaction

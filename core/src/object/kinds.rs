@@ -91,6 +91,29 @@ open_enums! {
         211 GUILD_PROFILE_UPDATE;
     }
 
+    /// What a rule of automatic moderation does (discord-api-docs, Auto Moderation, Action Types).
+    AutoModerationActionType {
+        1 BLOCK_MESSAGE;
+        2 SEND_ALERT_MESSAGE;
+        3 TIMEOUT;
+        4 BLOCK_MEMBER_INTERACTION;
+    }
+
+    /// What a rule of automatic moderation looks at (discord-api-docs, Auto Moderation, Event Types).
+    AutoModerationEventType {
+        1 MESSAGE_SEND;
+        2 MEMBER_UPDATE;
+    }
+
+    /// What sets off a rule of automatic moderation (discord-api-docs, Auto Moderation, Trigger Types).
+    AutoModerationTriggerType {
+        1 KEYWORD;
+        3 SPAM;
+        4 KEYWORD_PRESET;
+        5 MENTION_SPAM;
+        6 MEMBER_PROFILE;
+    }
+
     /// How a button looks and what it does (discord-api-docs, Component Reference, Button Styles).
     ButtonStyle {
         1 PRIMARY;
@@ -131,6 +154,14 @@ open_enums! {
         11 ATTACHMENT;
     }
 
+    /// For whom a permission of a command is (discord-api-docs, Application Commands, Application Command
+    /// Permission Type).
+    CommandPermissionType {
+        1 ROLE;
+        2 USER;
+        3 CHANNEL;
+    }
+
     /// Where a command is found (discord-api-docs, Application Commands, Application Command Types).
     CommandType {
         1 CHAT_INPUT;
@@ -163,11 +194,37 @@ open_enums! {
         23 CHECKBOX;
     }
 
+    /// Who sees an account elsewhere (discord-api-docs, User, Visibility Types).
+    ConnectionVisibility {
+        0 NONE;
+        1 EVERYONE;
+    }
+
+    /// How somebody came to something that is sold (discord-api-docs, Entitlement, Entitlement Types; the last by
+    /// Discord's OpenAPI description).
+    EntitlementType {
+        1 PURCHASE;
+        2 PREMIUM_SUBSCRIPTION;
+        3 DEVELOPER_GIFT;
+        4 TEST_MODE_PURCHASE;
+        5 FREE_PURCHASE;
+        6 USER_GIFT;
+        7 PREMIUM_PURCHASE;
+        8 APPLICATION_SUBSCRIPTION;
+        10 QUEST_REWARD;
+    }
+
     /// How a forum shows its threads (discord-api-docs, Channel, Forum Layout Types).
     ForumLayout {
         0 NOT_SET;
         1 LIST_VIEW;
         2 GALLERY_VIEW;
+    }
+
+    /// What becomes of those whose subscription ends (discord-api-docs, Guild, Integration Expire Behaviors).
+    IntegrationExpireBehavior {
+        0 REMOVE_ROLE;
+        1 KICK;
     }
 
     /// Where a command can be used (discord-api-docs, Application Commands, Interaction Context Types).
@@ -191,15 +248,90 @@ open_enums! {
         2 FRIEND;
     }
 
+    /// A list of words of Discord's own (discord-api-docs, Auto Moderation, Keyword Preset Types).
+    KeywordPreset {
+        1 PROFANITY;
+        2 SEXUAL_CONTENT;
+        3 SLURS;
+    }
+
+    /// What counts in an onboarding (discord-api-docs, Guild, Onboarding Mode).
+    OnboardingMode {
+        0 ONBOARDING_DEFAULT;
+        1 ONBOARDING_ADVANCED;
+    }
+
+    /// How a question of an onboarding looks (discord-api-docs, Guild, Prompt Types).
+    OnboardingPromptType {
+        0 MULTIPLE_CHOICE;
+        1 DROPDOWN;
+    }
+
     /// How a poll looks (discord-api-docs, Poll, Layout Type).
     PollLayout {
         1 DEFAULT;
+    }
+
+    /// How often an event comes again (discord-api-docs, Guild Scheduled Event, Recurrence Rule Frequency).
+    RecurrenceFrequency {
+        0 YEARLY;
+        1 MONTHLY;
+        2 WEEKLY;
+        3 DAILY;
+    }
+
+    /// What is asked of a value for a linked role (discord-api-docs, Application Role Connection Metadata,
+    /// Application Role Connection Metadata Type).
+    RoleConnectionMetadataType {
+        1 INTEGER_LESS_THAN_OR_EQUAL;
+        2 INTEGER_GREATER_THAN_OR_EQUAL;
+        3 INTEGER_EQUAL;
+        4 INTEGER_NOT_EQUAL;
+        5 DATETIME_LESS_THAN_OR_EQUAL;
+        6 DATETIME_GREATER_THAN_OR_EQUAL;
+        7 BOOLEAN_EQUAL;
+        8 BOOLEAN_NOT_EQUAL;
+    }
+
+    /// Where a scheduled event is (discord-api-docs, Guild Scheduled Event, Guild Scheduled Event Entity Types).
+    ScheduledEventEntityType {
+        1 STAGE_INSTANCE;
+        2 VOICE;
+        3 EXTERNAL;
+    }
+
+    /// Who may see a scheduled event (discord-api-docs, Guild Scheduled Event, Guild Scheduled Event Privacy
+    /// Level).
+    ScheduledEventPrivacyLevel {
+        2 GUILD_ONLY;
+    }
+
+    /// How far a scheduled event is (discord-api-docs, Guild Scheduled Event, Guild Scheduled Event Status).
+    ScheduledEventStatus {
+        1 SCHEDULED;
+        2 ACTIVE;
+        3 COMPLETED;
+        4 CANCELED;
+    }
+
+    /// What kind of thing is sold (discord-api-docs, SKU, SKU Types).
+    SkuType {
+        2 DURABLE;
+        3 CONSUMABLE;
+        5 SUBSCRIPTION;
+        6 SUBSCRIPTION_GROUP;
     }
 
     /// How a forum orders its threads (discord-api-docs, Channel, Sort Order Types).
     SortOrder {
         0 LATEST_ACTIVITY;
         1 CREATION_DATE;
+    }
+
+    /// Who may hear a stage (discord-api-docs, Stage Instance, Privacy Level).
+    StagePrivacyLevel {
+        1 PUBLIC;
+        2 GUILD_ONLY;
     }
 
     /// Of which format a sticker is (discord-api-docs, Sticker, Sticker Format Types).
@@ -214,6 +346,39 @@ open_enums! {
     StickerType {
         1 STANDARD;
         2 GUILD;
+    }
+
+    /// Whether a subscription goes on (discord-api-docs, Subscription, Subscription Statuses).
+    SubscriptionStatus {
+        0 ACTIVE;
+        1 INACTIVE;
+        2 ENDING;
+    }
+
+    /// How far Discord is with the users whom an invite is for (discord-api-docs, Invite, Target Users Job Status).
+    TargetUsersStatus {
+        0 UNSPECIFIED;
+        1 PROCESSING;
+        2 COMPLETED;
+        3 FAILED;
+    }
+
+    /// Whether somebody is in a team (discord-api-docs, Teams, Membership State Enum).
+    TeamMembershipState {
+        1 INVITED;
+        2 ACCEPTED;
+    }
+
+    /// A day of the week, in rules of events that come again (discord-api-docs, Guild Scheduled Event, Recurrence
+    /// Rule Weekday).
+    Weekday {
+        0 MONDAY;
+        1 TUESDAY;
+        2 WEDNESDAY;
+        3 THURSDAY;
+        4 FRIDAY;
+        5 SATURDAY;
+        6 SUNDAY;
     }
 }
 
@@ -230,5 +395,12 @@ flags! {
         18 GATEWAY_MESSAGE_CONTENT;
         19 GATEWAY_MESSAGE_CONTENT_LIMITED;
         23 APPLICATION_COMMAND_BADGE;
+    }
+
+    /// What is with something that is sold (discord-api-docs, SKU, SKU Flags).
+    SkuFlags number {
+        2 AVAILABLE;
+        7 GUILD_SUBSCRIPTION;
+        8 USER_SUBSCRIPTION;
     }
 }

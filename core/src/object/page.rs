@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::id::{AuditLogEntryId, ChannelId, GuildId, ScheduledEventId, Snowflake, UserId, WebhookId};
+use crate::id::{AuditLogEntryId, ChannelId, GuildId, Snowflake, UserId, WebhookId};
 
 use super::channel::{Channel, ThreadMember};
 use super::command::{Application, ApplicationCommand};
@@ -12,7 +12,10 @@ use super::guild::Guild;
 use super::integration::Webhook;
 use super::kinds::{AuditLogEvent, InviteTargetType, InviteType};
 use super::message::Message;
+use super::moderation::AutoModerationRule;
+use super::program::Integration;
 use super::raw::Json;
+use super::scheduled_event::ScheduledEvent;
 use super::table::objects;
 use super::text::DateTime;
 use super::user::User;
@@ -125,9 +128,9 @@ objects! {
         /// Scheduled events.
         guild_scheduled_events: or Vec<ScheduledEvent>;
         /// Integrations, with some of their fields.
-        integrations: or Vec<Object>;
+        integrations: or Vec<Integration>;
         /// Rules by which messages are looked through.
-        auto_moderation_rules: or Vec<Object>;
+        auto_moderation_rules: or Vec<AutoModerationRule>;
     }
 
     /// Something that was done in a guild (discord-api-docs, Audit Log, Audit Log Entry Object).
@@ -160,30 +163,16 @@ objects! {
         old_value: may Json;
     }
 
-    /// A guild's scheduled event (discord-api-docs, Guild Scheduled Event). All else is reached by name.
-    ScheduledEvent {
-        /// Which event.
-        id: must ScheduledEventId;
-        /// In which guild.
-        guild_id: may GuildId;
-        /// In which channel.
-        channel_id: may ChannelId;
-        /// Who made it.
-        creator_id: may UserId;
-        /// Its name.
-        name: or String;
-        /// What it is about.
-        description: may String;
-        /// When it begins.
-        scheduled_start_time: may DateTime;
-        /// When it ends.
-        scheduled_end_time: may DateTime;
-        /// 1 scheduled, 2 active, 3 completed, 4 cancelled.
-        status: may u32;
-        /// About how many users are interested.
-        user_count: may u64;
-        [auto_start creator entity_id entity_metadata entity_type guild_scheduled_event_exceptions image
-            privacy_level recurrence_rule sku_ids user_rsvp]
+    /// Who gave an answer to a poll (discord-api-docs, Poll, Get Answer Voters).
+    PollVoters {
+        /// The users.
+        users: or Vec<User>;
+    }
+
+    /// Where the gateway is (discord-api-docs, Gateway, Get Gateway).
+    GatewayUrl {
+        /// Its URL.
+        url: must String;
     }
 }
 

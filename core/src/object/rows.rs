@@ -5,16 +5,26 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::account::Connection;
+use super::activity::RoleConnectionMetadata;
 use super::attachment::Attachment;
 use super::channel::Channel;
-use super::command::ApplicationCommand;
+use super::command::{ApplicationCommand, CommandPermissions};
+use super::embed::Sticker;
 use super::emoji::Emoji;
-use super::guild::{Ban, Guild, Role, UserGuild};
+use super::guild::{Ban, Guild, Role, UserGuild, VoiceRegion};
 use super::integration::Webhook;
 use super::list::{Cell, Row, evcxr};
 use super::message::Message;
-use super::page::AuditLogEntry;
+use super::moderation::AutoModerationRule;
+use super::onboarding::JoinRequest;
+use super::page::{AuditLogEntry, Invite};
 use super::plain::Bytes;
+use super::program::Integration;
+use super::sale::{Entitlement, Sku, Subscription};
+use super::scheduled_event::{ScheduledEvent, ScheduledEventUser};
+use super::sound::{SoundboardSound, StickerPack};
+use super::template::GuildTemplate;
 use super::text::DateTime;
 use super::user::{Member, User};
 
@@ -53,6 +63,13 @@ rows! {
         "target" it.target_id;
         "reason" it.reason.as_deref();
     }
+    AutoModerationRule: |it| {
+        "id" Cell::of(it.id);
+        "name" &*it.name;
+        "trigger" Cell::of(it.trigger_type);
+        "actions" it.actions.iter().map(|action| action.kind.to_string()).collect::<Vec<_>>().join(", ");
+        "enabled" yes(it.enabled);
+    }
     Ban: |it| {
         "id" Cell::of(it.user.id);
         "username" &*it.user.username;
@@ -65,10 +82,30 @@ rows! {
         "parent" it.parent_id;
         "topic" it.topic.as_deref();
     }
+    CommandPermissions: |it| {
+        "id" Cell::of(it.id);
+        "application" Cell::of(it.application_id);
+        "permissions" Cell::of(it.permissions.len());
+    }
+    Connection: |it| {
+        "type" &*it.kind;
+        "id" &*it.id;
+        "name" it.name.as_deref();
+        "verified" yes(it.verified);
+    }
     Emoji: |it| {
         "id" it.id;
         "name" it.name.as_deref();
         "animated" yes(it.animated);
+    }
+    Entitlement: |it| {
+        "id" Cell::of(it.id);
+        "sku" Cell::of(it.sku_id);
+        "type" Cell::of(it.kind);
+        "user" it.user_id;
+        "guild" it.guild_id;
+        "ends" it.ends_at.as_ref().map(time);
+        "consumed" yes(it.consumed == Some(true));
     }
     Guild: |it| {
         "id" Cell::link(it.id.to_string(), it.url());
@@ -76,6 +113,32 @@ rows! {
         "members" it.member_count.or(it.approximate_member_count);
         "owner" it.owner_id;
         "description" it.description.as_deref();
+    }
+    GuildTemplate: |it| {
+        "code" &*it.code;
+        "name" &*it.name;
+        "used" Cell::of(it.usage_count);
+        "updated" it.updated_at.as_ref().map(time);
+        "description" it.description.as_deref();
+    }
+    Integration: |it| {
+        "id" &*it.id;
+        "type" &*it.kind;
+        "name" it.name.as_deref();
+        "enabled" yes(it.enabled);
+    }
+    Invite: |it| {
+        "code" Cell::link(&*it.code, format!("https://discord.gg/{}", it.code));
+        "channel" it.channel.as_ref().map(Channel::title);
+        "inviter" it.inviter.as_ref().map(|user| &*user.username);
+        "uses" it.uses;
+        "expires" it.expires_at.as_ref().map(time);
+    }
+    JoinRequest: |it| {
+        "id" Cell::of(it.id);
+        "status" it.application_status.as_deref();
+        "user" it.user_id;
+        "created" it.created_at.as_ref().map(time);
     }
     Member: |it| {
         "id" it.user.as_ref().map(|user| user.id);
@@ -99,6 +162,53 @@ rows! {
         "position" Cell::of(it.position);
         "managed" yes(it.managed);
     }
+    RoleConnectionMetadata: |it| {
+        "key" &*it.key;
+        "type" Cell::of(it.kind);
+        "name" &*it.name;
+        "description" &*it.description;
+    }
+    ScheduledEvent: |it| {
+        "id" Cell::of(it.id);
+        "name" &*it.name;
+        "status" it.status;
+        "begins" it.scheduled_start_time.as_ref().map(time);
+        "interested" it.user_count;
+    }
+    ScheduledEventUser: |it| {
+        "id" it.user_id.or(it.user.as_ref().map(|user| user.id));
+        "username" it.user.as_ref().map(|user| &*user.username);
+    }
+    Sku: |it| {
+        "id" Cell::of(it.id);
+        "type" Cell::of(it.kind);
+        "name" &*it.name;
+    }
+    SoundboardSound: |it| {
+        "id" Cell::of(it.sound_id);
+        "name" &*it.name;
+        "volume" Cell::of(it.loudness());
+        "emoji" it.emoji_name.as_deref();
+    }
+    Sticker: |it| {
+        "id" Cell::of(it.id);
+        "name" &*it.name;
+        "type" Cell::of(it.kind);
+        "format" Cell::of(it.format_type);
+        "tags" &*it.tags;
+    }
+    StickerPack: |it| {
+        "id" Cell::of(it.id);
+        "name" &*it.name;
+        "stickers" Cell::of(it.stickers.len());
+        "description" it.description.as_deref();
+    }
+    Subscription: |it| {
+        "id" Cell::of(it.id);
+        "user" Cell::of(it.user_id);
+        "status" Cell::of(it.status);
+        "ends" it.current_period_end.as_ref().map(time);
+    }
     User: |it| {
         "id" Cell::of(it.id);
         "username" &*it.username;
@@ -110,6 +220,12 @@ rows! {
         "name" &*it.name;
         "owner" yes(it.owner);
         "members" it.approximate_member_count;
+    }
+    VoiceRegion: |it| {
+        "id" &*it.id;
+        "name" &*it.name;
+        "optimal" yes(it.optimal);
+        "deprecated" yes(it.deprecated);
     }
     Webhook: |it| {
         "id" Cell::of(it.id);

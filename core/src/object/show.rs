@@ -18,10 +18,10 @@ use super::guild::{Ban, Guild, GuildPreview, Role, UserGuild, VoiceRegion, Welco
 use super::integration::{Interaction, Webhook};
 use super::message::{Message, Reaction};
 use super::page::{
-    AuditLog, AuditLogChange, AuditLogEntry, FollowedChannel, Invite, Pin, PinPage, ScheduledEvent,
-    SearchPage, ThreadList,
+    AuditLog, AuditLogChange, AuditLogEntry, FollowedChannel, Invite, Pin, PinPage, SearchPage, ThreadList,
 };
 use super::plain::{Bytes, Plain};
+use super::scheduled_event::ScheduledEvent;
 use super::user::{Member, User};
 
 /// Says how objects look in one line.
@@ -48,7 +48,9 @@ macro_rules! debugs {
     )*};
 }
 
-fn name(name: &Option<String>) -> Plain<'_> {
+pub(super) use {debugs, lines};
+
+pub(super) fn name(name: &Option<String>) -> Plain<'_> {
     Plain(name.as_deref().unwrap_or_default())
 }
 
@@ -253,6 +255,6 @@ fn reason(reason: &Option<String>, f: &mut Formatter<'_>) -> fmt::Result {
     reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {}", Plain(reason)))
 }
 
-fn count(count: usize, what: &str, more: bool, f: &mut Formatter<'_>) -> fmt::Result {
+pub(super) fn count(count: usize, what: &str, more: bool, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "{count} {what}{}", if more { " and more" } else { "" })
 }

@@ -48,6 +48,9 @@ macro_rules! objects {
         }
 
         impl $name {
+            /// The names on the wire of the typed fields.
+            pub const FIELDS: &[&str] = &[$($crate::object::table::key!($field $($key)?),)*];
+
             /// Parses a field by the name it has on the wire, typed ones too. `None` if it is not there, or if it is
             /// null and a `T` cannot be.
             ///
@@ -96,7 +99,7 @@ macro_rules! objects {
                         $($crate::object::table::key!($field $($key)?),)*
                         $($(stringify!($raw),)*)?
                     ],
-                    [$($crate::object::table::key!($field $($key)?),)*].len(),
+                    Self::FIELDS.len(),
                 );
                 const NEEDED: u64 = 0 $(| $crate::object::table::needed!($how Number::$field))*;
                 const RECURSIVE: u64 = 0 $(| $crate::object::table::recursive!($how Number::$field))*;

@@ -19,6 +19,7 @@ use crate::id::{ChannelId, GuildId, MessageId, RoleId, UserId};
 
 mod files;
 mod pages;
+mod rare;
 mod view;
 
 fn user() -> Value {

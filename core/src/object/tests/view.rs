@@ -35,7 +35,7 @@ fn objects_are_shown_in_a_line() {
     assert_eq!(line(&parsed::<Attachment>(&attachment())), "#1 cat.png, image/png, 277.5 KiB");
     assert_eq!(line(&parsed::<Emoji>(&emoji())), ":LUL:");
     assert_eq!(line(&parsed::<Reaction>(&reaction())), "2 x 🔥");
-    for (display, debug) in shown() {
+    for (display, debug) in shown().into_iter().chain(rare::shown()) {
         for text in [display, debug] {
             assert!(text.len() < 130 && !text.contains('\n') && !text.is_empty(), "{text}");
             assert!(!text.contains("3d89bb7572e0fb30") && !text.contains("A_UNIQUE_TOKEN"), "{text}");
@@ -146,19 +146,20 @@ fn attachments_are_previewed() {
     assert!(table.contains("a.zip (application/zip, 2.0 KiB)") && table.ends_with("2.0 KiB"), "{table}");
 }
 
+pub(super) fn fits<T: Row + DeserializeOwned + Default>(value: Value) {
+    for row in [parsed::<T>(&value), T::default()] {
+        assert_eq!(row.cells().len(), T::COLUMNS.len());
+        let list = List(vec![row]);
+        let html = list.html();
+        assert_eq!(html.matches("<td>").count(), T::COLUMNS.len());
+        assert_eq!(list.to_string().split('\n').count(), 3);
+    }
+    let list: List<T> = parsed(&json!([value]));
+    assert_eq!((list.len(), list.into_inner().len()), (1, 1));
+}
+
 #[test]
 fn every_row_has_a_cell_for_each_column() {
-    fn fits<T: Row + DeserializeOwned + Default>(value: Value) {
-        for row in [parsed::<T>(&value), T::default()] {
-            assert_eq!(row.cells().len(), T::COLUMNS.len());
-            let list = List(vec![row]);
-            let html = list.html();
-            assert_eq!(html.matches("<td>").count(), T::COLUMNS.len());
-            assert_eq!(list.to_string().split('\n').count(), 3);
-        }
-        let list: List<T> = parsed(&json!([value]));
-        assert_eq!((list.len(), list.into_inner().len()), (1, 1));
-    }
     fits::<Attachment>(attachment());
     fits::<Channel>(channel());
     fits::<Emoji>(emoji());

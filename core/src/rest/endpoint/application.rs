@@ -6,7 +6,10 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, EntitlementId, GuildId, SkuId, SubscriptionId, UserId};
-use crate::object::{Application, Object};
+use crate::object::{
+    ActivityInstance, Application, Authorization, Entitlement, GatewayUrl, RoleConnectionMetadata, Sku,
+    Subscription,
+};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -45,22 +48,22 @@ endpoints! {
 
     /// An instance of the application's activity; 404 if it is over.
     GetActivityInstance: Get "/applications/" {application_id: ApplicationId} "/activity-instances/"
-        {instance_id: String} => Object {}
+        {instance_id: String} => ActivityInstance {}
 
     /// What linked roles can ask for.
     GetRoleConnectionMetadata: Get "/applications/" {application_id: ApplicationId} "/role-connections/metadata"
-        => Vec<Object> {}
+        => Vec<RoleConnectionMetadata> {}
 
     /// Sets what linked roles can ask for.
     SetRoleConnectionMetadata: Put "/applications/" {application_id: ApplicationId} "/role-connections/metadata"
-        => Vec<Object>
+        => Vec<RoleConnectionMetadata>
     {
         /// All of it.
         whole records: Vec<Value>, 0..=5;
     }
 
     /// What was bought.
-    GetEntitlements: Get "/applications/" {application_id: ApplicationId} "/entitlements" => Vec<Object> {
+    GetEntitlements: Get "/applications/" {application_id: ApplicationId} "/entitlements" => Vec<Entitlement> {
         /// By this user.
         query user_id: UserId;
         /// Of these articles, joined by commas.
@@ -82,14 +85,14 @@ endpoints! {
 
     /// One thing that was bought.
     GetEntitlement: Get "/applications/" {application_id: ApplicationId} "/entitlements/"
-        {entitlement_id: EntitlementId} => Object {}
+        {entitlement_id: EntitlementId} => Entitlement {}
 
     /// Marks what can be used once as used up.
     ConsumeEntitlement: Post "/applications/" {application_id: ApplicationId} "/entitlements/"
         {entitlement_id: EntitlementId} "/consume" => () {}
 
     /// Makes as if something was bought, for tests.
-    CreateTestEntitlement: Post "/applications/" {application_id: ApplicationId} "/entitlements" => Object {
+    CreateTestEntitlement: Post "/applications/" {application_id: ApplicationId} "/entitlements" => Entitlement {
         /// Which article.
         must sku_id: SkuId;
         /// The guild or user.
@@ -103,10 +106,10 @@ endpoints! {
         {entitlement_id: EntitlementId} => () {}
 
     /// The application's articles.
-    GetSkus: Get "/applications/" {application_id: ApplicationId} "/skus" => Vec<Object> {}
+    GetSkus: Get "/applications/" {application_id: ApplicationId} "/skus" => Vec<Sku> {}
 
     /// The subscriptions to an article.
-    GetSkuSubscriptions: Get "/skus/" {sku_id: SkuId} "/subscriptions" => Vec<Object> {
+    GetSkuSubscriptions: Get "/skus/" {sku_id: SkuId} "/subscriptions" => Vec<Subscription> {
         /// Below this id.
         query before: SubscriptionId;
         /// Above this id.
@@ -119,10 +122,10 @@ endpoints! {
     }
 
     /// One subscription to an article.
-    GetSkuSubscription: Get "/skus/" {sku_id: SkuId} "/subscriptions/" {subscription_id: SubscriptionId} => Object {}
+    GetSkuSubscription: Get "/skus/" {sku_id: SkuId} "/subscriptions/" {subscription_id: SubscriptionId} => Subscription {}
 
     /// Where the gateway is.
-    GetGateway: Get "/gateway" with setup::nobody => Object {}
+    GetGateway: Get "/gateway" with setup::nobody => GatewayUrl {}
 
     /// Where the gateway is, and how the bot may use it.
     GetGatewayBot: Get "/gateway/bot" => crate::rest::gateway::GatewayBot {}
@@ -131,5 +134,5 @@ endpoints! {
     GetCurrentBotApplication: Get "/oauth2/applications/@me" => Application {}
 
     /// What an OAuth2 token is good for, and whose it is.
-    GetCurrentAuthorization: Get "/oauth2/@me" with setup::user => Object {}
+    GetCurrentAuthorization: Get "/oauth2/@me" with setup::user => Authorization {}
 }

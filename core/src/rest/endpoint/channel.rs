@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, OverwriteId, SoundId, TagId, UserId};
-use crate::object::{
-    Channel, ChannelFlags, ChannelType, FollowedChannel, Object, OverwriteType, Permissions,
-};
+use crate::object::{Channel, ChannelFlags, ChannelType, FollowedChannel, OverwriteType, Permissions};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -112,7 +110,7 @@ endpoints! {
     }
 
     /// Adds a user to a group.
-    AddGroupRecipient: Put "/channels/" {channel_id: ChannelId} "/recipients/" {user_id: UserId} => Option<Object> {
+    AddGroupRecipient: Put "/channels/" {channel_id: ChannelId} "/recipients/" {user_id: UserId} => Option<Channel> {
         /// The user's OAuth2 token, with the scope `gdm.join`.
         must access_token: String;
         /// The name in the group.

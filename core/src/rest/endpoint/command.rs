@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, CommandId, GuildId};
-use crate::object::{ApplicationCommand, Object, Permissions};
+use crate::object::{ApplicationCommand, CommandPermissions, Permissions};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -139,13 +139,13 @@ endpoints! {
     DeleteGuildCommand: Delete "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} => () {}
 
     /// Who may use which command in a guild.
-    GetGuildCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/permissions" => Vec<Object> {}
+    GetGuildCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/permissions" => Vec<CommandPermissions> {}
 
     /// Who may use a command in a guild.
-    GetCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} "/permissions" => Object {}
+    GetCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} "/permissions" => CommandPermissions {}
 
     /// Sets who may use a command in a guild: as a user, with an OAuth2 token.
-    EditCommandPermissions: Put "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} "/permissions" with setup::user => Object {
+    EditCommandPermissions: Put "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} "/permissions" with setup::user => CommandPermissions {
         /// Whom to allow or deny it.
         must permissions: Vec<Value>, 0..=100;
     }

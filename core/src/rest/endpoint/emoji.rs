@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, EmojiId, GuildId, RoleId, SoundId, StickerId, StickerPackId};
-use crate::object::{Emoji, Object, Sticker};
+use crate::object::{Emoji, EmojiList, SoundList, SoundboardSound, Sticker, StickerPack, StickerPackList};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -38,7 +38,7 @@ endpoints! {
     DeleteGuildEmoji: Delete "/guilds/" {guild_id: GuildId} "/emojis/" {emoji_id: EmojiId} => () {}
 
     /// The application's emojis, as `items`.
-    GetApplicationEmojis: Get "/applications/" {application_id: ApplicationId} "/emojis" => Object {}
+    GetApplicationEmojis: Get "/applications/" {application_id: ApplicationId} "/emojis" => EmojiList {}
 
     /// One of the application's emojis.
     GetApplicationEmoji: Get "/applications/" {application_id: ApplicationId} "/emojis/" {emoji_id: EmojiId}
@@ -68,10 +68,10 @@ endpoints! {
     GetSticker: Get "/stickers/" {sticker_id: StickerId} => Sticker {}
 
     /// Discord's own stickers, as `sticker_packs`.
-    GetStickerPacks: Get "/sticker-packs" => Object {}
+    GetStickerPacks: Get "/sticker-packs" => StickerPackList {}
 
     /// One pack of Discord's own stickers.
-    GetStickerPack: Get "/sticker-packs/" {pack_id: StickerPackId} => Object {}
+    GetStickerPack: Get "/sticker-packs/" {pack_id: StickerPackId} => StickerPack {}
 
     /// A guild's stickers.
     GetGuildStickers: Get "/guilds/" {guild_id: GuildId} "/stickers" => Vec<Sticker> {}
@@ -106,17 +106,17 @@ endpoints! {
     DeleteGuildSticker: Delete "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId} => () {}
 
     /// Discord's own sounds.
-    GetDefaultSoundboardSounds: Get "/soundboard-default-sounds" => Vec<Object> {}
+    GetDefaultSoundboardSounds: Get "/soundboard-default-sounds" => Vec<SoundboardSound> {}
 
     /// A guild's sounds, as `items`.
-    GetGuildSoundboardSounds: Get "/guilds/" {guild_id: GuildId} "/soundboard-sounds" => Object {}
+    GetGuildSoundboardSounds: Get "/guilds/" {guild_id: GuildId} "/soundboard-sounds" => SoundList {}
 
     /// One of a guild's sounds.
     GetGuildSoundboardSound: Get "/guilds/" {guild_id: GuildId} "/soundboard-sounds/" {sound_id: SoundId}
-        => Object {}
+        => SoundboardSound {}
 
     /// Makes a sound: at most 512 KiB and 5.2 seconds.
-    CreateGuildSoundboardSound: Post "/guilds/" {guild_id: GuildId} "/soundboard-sounds" => Object {
+    CreateGuildSoundboardSound: Post "/guilds/" {guild_id: GuildId} "/soundboard-sounds" => SoundboardSound {
         /// The name.
         must name: String, 2..=32;
         /// MP3 or Ogg, as a data URI.
@@ -131,7 +131,7 @@ endpoints! {
 
     /// Edits a sound. What is not set stays.
     EditGuildSoundboardSound: Patch "/guilds/" {guild_id: GuildId} "/soundboard-sounds/" {sound_id: SoundId}
-        with setup::again => Object
+        with setup::again => SoundboardSound
     {
         /// The name.
         body name: String, 2..=32;

@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use crate::id::{ChannelId, GuildId, IntegrationId, RoleId, UserId};
+use crate::id::{ChannelId, GuildId, IntegrationId, JoinRequestId, RoleId, UserId};
 use crate::object::{
-    AuditLog, DateTime, Guild, GuildPreview, Locale, Object, SystemChannelFlags, VoiceRegion, WelcomeScreen,
+    AuditLog, DateTime, Guild, GuildPreview, GuildTemplate, Incidents, Integration, JoinRequest,
+    JoinRequestPage, Locale, Onboarding, Pruned, SystemChannelFlags, VanityUrl, VoiceRegion, WelcomeScreen,
+    Widget, WidgetSettings,
 };
 use crate::rest::endpoint::{endpoints, setup};
 
@@ -64,7 +66,7 @@ endpoints! {
     }
 
     /// How many members a prune would remove.
-    GetPruneCount: Get "/guilds/" {guild_id: GuildId} "/prune" => Object {
+    GetPruneCount: Get "/guilds/" {guild_id: GuildId} "/prune" => Pruned {
         /// Not seen for so many days; 7 if not given.
         query days: u32, 1..=30;
         /// Those of these roles too, joined by commas.
@@ -72,7 +74,7 @@ endpoints! {
     }
 
     /// Removes members who were not seen for long.
-    BeginPrune: Post "/guilds/" {guild_id: GuildId} "/prune" => Object {
+    BeginPrune: Post "/guilds/" {guild_id: GuildId} "/prune" => Pruned {
         /// Not seen for so many days; 7 if not given.
         body days: u32, 1..=30;
         /// Whether the answer says how many: not good for large guilds.
@@ -85,17 +87,17 @@ endpoints! {
     GetGuildVoiceRegions: Get "/guilds/" {guild_id: GuildId} "/regions" => Vec<VoiceRegion> {}
 
     /// The programs that are in the guild, at most 50.
-    GetGuildIntegrations: Get "/guilds/" {guild_id: GuildId} "/integrations" => Vec<Object> {}
+    GetGuildIntegrations: Get "/guilds/" {guild_id: GuildId} "/integrations" => Vec<Integration> {}
 
     /// Removes a program, with its webhooks and its bot.
     DeleteGuildIntegration: Delete "/guilds/" {guild_id: GuildId} "/integrations/" {integration_id: IntegrationId}
         => () {}
 
     /// Whether the widget is on, and for which channel.
-    GetGuildWidgetSettings: Get "/guilds/" {guild_id: GuildId} "/widget" => Object {}
+    GetGuildWidgetSettings: Get "/guilds/" {guild_id: GuildId} "/widget" => WidgetSettings {}
 
     /// Sets whether the widget is on, and for which channel.
-    EditGuildWidget: Patch "/guilds/" {guild_id: GuildId} "/widget" with setup::again => Object {
+    EditGuildWidget: Patch "/guilds/" {guild_id: GuildId} "/widget" with setup::again => WidgetSettings {
         /// Whether it is on.
         body enabled: bool;
         /// Where its invite leads.
@@ -103,10 +105,10 @@ endpoints! {
     }
 
     /// The widget: who is online, which channels there are.
-    GetGuildWidget: Get "/guilds/" {guild_id: GuildId} "/widget.json" with setup::nobody => Object {}
+    GetGuildWidget: Get "/guilds/" {guild_id: GuildId} "/widget.json" with setup::nobody => Widget {}
 
     /// The invite of the guild's own address, and how often it was used.
-    GetVanityUrl: Get "/guilds/" {guild_id: GuildId} "/vanity-url" => Object {}
+    GetVanityUrl: Get "/guilds/" {guild_id: GuildId} "/vanity-url" => VanityUrl {}
 
     /// What new members are shown.
     GetWelcomeScreen: Get "/guilds/" {guild_id: GuildId} "/welcome-screen" => WelcomeScreen {}
@@ -122,10 +124,10 @@ endpoints! {
     }
 
     /// The questions that new members are asked.
-    GetOnboarding: Get "/guilds/" {guild_id: GuildId} "/onboarding" => Object {}
+    GetOnboarding: Get "/guilds/" {guild_id: GuildId} "/onboarding" => Onboarding {}
 
     /// Sets the questions that new members are asked.
-    EditOnboarding: Put "/guilds/" {guild_id: GuildId} "/onboarding" => Object {
+    EditOnboarding: Put "/guilds/" {guild_id: GuildId} "/onboarding" => Onboarding {
         /// The questions.
         body prompts: Vec<Value>, 0..=15;
         /// The channels that all get.
@@ -137,7 +139,7 @@ endpoints! {
     }
 
     /// Stops invites or direct messages for a while: at most 24 hours.
-    EditIncidentActions: Put "/guilds/" {guild_id: GuildId} "/incident-actions" => Object {
+    EditIncidentActions: Put "/guilds/" {guild_id: GuildId} "/incident-actions" => Incidents {
         /// Until when nobody can join.
         body invites_disabled_until: DateTime;
         /// Until when members cannot write to each other.
@@ -161,20 +163,20 @@ endpoints! {
     }
 
     /// Those who ask to be let in.
-    GetJoinRequests: Get "/guilds/" {guild_id: GuildId} "/requests" => Object {
+    GetJoinRequests: Get "/guilds/" {guild_id: GuildId} "/requests" => JoinRequestPage {
         /// `SUBMITTED`, `APPROVED` or `REJECTED`.
         query status: String;
         /// How many at most.
         query limit: u32, 1..=100;
         /// Below this id.
-        query before: u64;
+        query before: JoinRequestId;
         /// Above this id.
-        query after: u64;
+        query after: JoinRequestId;
         [one of before after]
     }
 
     /// Lets in one who asks for it, or does not.
-    ActionJoinRequest: Patch "/guilds/" {guild_id: GuildId} "/requests/" {request_id: u64} => Object {
+    ActionJoinRequest: Patch "/guilds/" {guild_id: GuildId} "/requests/" {request_id: JoinRequestId} => JoinRequest {
         /// `APPROVED` or `REJECTED`.
         must action: String;
         /// Why not.
@@ -182,13 +184,13 @@ endpoints! {
     }
 
     /// The guild's templates.
-    GetGuildTemplates: Get "/guilds/" {guild_id: GuildId} "/templates" => Vec<Object> {}
+    GetGuildTemplates: Get "/guilds/" {guild_id: GuildId} "/templates" => Vec<GuildTemplate> {}
 
     /// A template.
-    GetGuildTemplate: Get "/guilds/templates/" {code: String} => Object {}
+    GetGuildTemplate: Get "/guilds/templates/" {code: String} => GuildTemplate {}
 
     /// Makes a template of the guild.
-    CreateGuildTemplate: Post "/guilds/" {guild_id: GuildId} "/templates" => Object {
+    CreateGuildTemplate: Post "/guilds/" {guild_id: GuildId} "/templates" => GuildTemplate {
         /// The name.
         must name: String, 1..=100;
         /// What it is for.
@@ -196,10 +198,10 @@ endpoints! {
     }
 
     /// Brings a template up to date with the guild.
-    SyncGuildTemplate: Put "/guilds/" {guild_id: GuildId} "/templates/" {code: String} => Object {}
+    SyncGuildTemplate: Put "/guilds/" {guild_id: GuildId} "/templates/" {code: String} => GuildTemplate {}
 
     /// Edits a template.
-    EditGuildTemplate: Patch "/guilds/" {guild_id: GuildId} "/templates/" {code: String} with setup::again => Object {
+    EditGuildTemplate: Patch "/guilds/" {guild_id: GuildId} "/templates/" {code: String} with setup::again => GuildTemplate {
         /// The name.
         body name: String, 1..=100;
         /// What it is for.
@@ -207,5 +209,5 @@ endpoints! {
     }
 
     /// Deletes a template.
-    DeleteGuildTemplate: Delete "/guilds/" {guild_id: GuildId} "/templates/" {code: String} => Object {}
+    DeleteGuildTemplate: Delete "/guilds/" {guild_id: GuildId} "/templates/" {code: String} => GuildTemplate {}
 }

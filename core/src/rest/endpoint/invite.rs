@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, ChannelId, GuildId, RoleId, ScheduledEventId, UserId};
-use crate::object::{Invite, Object};
+use crate::object::{Invite, TargetUsersJob};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -49,5 +49,5 @@ endpoints! {
     SetInviteTargetUsers: Put "/invites/" {code: String} "/target-users" with setup::target_users => () {}
 
     /// How far Discord is with the list of users whom an invite is for.
-    GetInviteTargetUsersJobStatus: Get "/invites/" {code: String} "/target-users/job-status" => Object {}
+    GetInviteTargetUsersJobStatus: Get "/invites/" {code: String} "/target-users/job-status" => TargetUsersJob {}
 }

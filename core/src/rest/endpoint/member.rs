@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, RoleId, UserId};
-use crate::object::{Ban, DateTime, Member, MemberFlags, Object};
+use crate::object::{Ban, BulkBanned, DateTime, Member, MemberFlags};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -110,7 +110,7 @@ endpoints! {
     RemoveBan: Delete "/guilds/" {guild_id: GuildId} "/bans/" {user_id: UserId} => () {}
 
     /// Bans many users.
-    BulkBan: Post "/guilds/" {guild_id: GuildId} "/bulk-ban" with setup::again => Object {
+    BulkBan: Post "/guilds/" {guild_id: GuildId} "/bulk-ban" with setup::again => BulkBanned {
         /// Whom.
         must user_ids: Vec<UserId>, 1..=200;
         /// Deletes what they wrote in the last so many seconds; at most 7 days.

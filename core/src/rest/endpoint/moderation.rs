@@ -6,19 +6,19 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{AutoModerationRuleId, ChannelId, GuildId, RoleId};
-use crate::object::Object;
+use crate::object::AutoModerationRule;
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// A guild's rules.
-    GetAutoModerationRules: Get "/guilds/" {guild_id: GuildId} "/auto-moderation/rules" => Vec<Object> {}
+    GetAutoModerationRules: Get "/guilds/" {guild_id: GuildId} "/auto-moderation/rules" => Vec<AutoModerationRule> {}
 
     /// One rule.
     GetAutoModerationRule: Get "/guilds/" {guild_id: GuildId} "/auto-moderation/rules/"
-        {rule_id: AutoModerationRuleId} => Object {}
+        {rule_id: AutoModerationRuleId} => AutoModerationRule {}
 
     /// Makes a rule.
-    CreateAutoModerationRule: Post "/guilds/" {guild_id: GuildId} "/auto-moderation/rules" => Object {
+    CreateAutoModerationRule: Post "/guilds/" {guild_id: GuildId} "/auto-moderation/rules" => AutoModerationRule {
         /// The name.
         must name: String, 1..=100;
         /// What is looked at: 1 messages, 2 members.
@@ -39,7 +39,7 @@ endpoints! {
 
     /// Edits a rule. What is not set stays.
     EditAutoModerationRule: Patch "/guilds/" {guild_id: GuildId} "/auto-moderation/rules/"
-        {rule_id: AutoModerationRuleId} with setup::again => Object
+        {rule_id: AutoModerationRuleId} with setup::again => AutoModerationRule
     {
         /// The name.
         body name: String, 1..=100;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, MessageId, UserId};
-use crate::object::{Message, Object, User};
+use crate::object::{Message, PollVoters, User};
 use crate::rest::endpoint::endpoints;
 use crate::rest::value::EmojiName;
 
@@ -42,7 +42,7 @@ endpoints! {
 
     /// Who gave this answer to a poll.
     GetPollAnswerVoters: Get "/channels/" {channel_id: ChannelId} "/polls/" {message_id: MessageId} "/answers/"
-        {answer_id: u32} => Object
+        {answer_id: u32} => PollVoters
     {
         /// Those whose id is above this one.
         query after: UserId;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, ScheduledEventId, UserId};
-use crate::object::{DateTime, Object, ScheduledEvent};
+use crate::object::{DateTime, ScheduledEvent, ScheduledEventUser};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -82,7 +82,7 @@ endpoints! {
 
     /// A page of the users who are interested in an event, by id.
     GetScheduledEventUsers: Get "/guilds/" {guild_id: GuildId} "/scheduled-events/"
-        {guild_scheduled_event_id: ScheduledEventId} "/users" => Vec<Object>
+        {guild_scheduled_event_id: ScheduledEventId} "/users" => Vec<ScheduledEventUser>
     {
         /// How many at most; 100 if not given.
         query limit: u32, 1..=100;

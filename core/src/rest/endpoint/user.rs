@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, GuildId, SkuId, UserId};
-use crate::object::{Channel, Member, Object, User, UserGuild};
+use crate::object::{Channel, Connection, Entitlement, Member, RoleConnection, User, UserGuild};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -64,11 +64,11 @@ endpoints! {
     GetDms: Get "/users/@me/channels" with setup::user => Vec<Channel> {}
 
     /// The user's accounts elsewhere: with an OAuth2 token.
-    GetConnections: Get "/users/@me/connections" with setup::user => Vec<Object> {}
+    GetConnections: Get "/users/@me/connections" with setup::user => Vec<Connection> {}
 
     /// What the user bought of an application: with an OAuth2 token.
     GetCurrentUserEntitlements: Get "/users/@me/applications/" {application_id: ApplicationId} "/entitlements"
-        with setup::user => Vec<Object>
+        with setup::user => Vec<Entitlement>
     {
         /// Of these articles.
         each sku_ids: SkuId, 0..=100;
@@ -78,11 +78,11 @@ endpoints! {
 
     /// What an application tells of the user for linked roles: with an OAuth2 token.
     GetRoleConnection: Get "/users/@me/applications/" {application_id: ApplicationId} "/role-connection"
-        with setup::user => Object {}
+        with setup::user => RoleConnection {}
 
     /// Sets what an application tells of the user for linked roles: with an OAuth2 token.
     EditRoleConnection: Put "/users/@me/applications/" {application_id: ApplicationId} "/role-connection"
-        with setup::user => Object
+        with setup::user => RoleConnection
     {
         /// The platform.
         body platform_name: String, 0..=50;

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, ScheduledEventId, UserId};
-use crate::object::{DateTime, Object, VoiceRegion, VoiceState};
+use crate::object::{DateTime, StageInstance, VoiceRegion, VoiceState};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -38,7 +38,7 @@ endpoints! {
     }
 
     /// Opens a stage.
-    CreateStageInstance: Post "/stage-instances" => Object {
+    CreateStageInstance: Post "/stage-instances" => StageInstance {
         /// Which stage channel.
         must channel_id: ChannelId;
         /// What it is about.
@@ -52,10 +52,10 @@ endpoints! {
     }
 
     /// An open stage; 404 if it is not open.
-    GetStageInstance: Get "/stage-instances/" {channel_id: ChannelId} => Object {}
+    GetStageInstance: Get "/stage-instances/" {channel_id: ChannelId} => StageInstance {}
 
     /// Edits an open stage.
-    EditStageInstance: Patch "/stage-instances/" {channel_id: ChannelId} with setup::again => Object {
+    EditStageInstance: Patch "/stage-instances/" {channel_id: ChannelId} with setup::again => StageInstance {
         /// What it is about.
         body topic: String, 1..=120;
         /// Who may hear it: 2, the guild only.
