@@ -14,6 +14,9 @@ use sanscord::rest::value::{AllowedMentions, Embed, Poll, data_uri};
 use sanscord::rest::{Draft, File};
 use serde_json::{Map, Value, json};
 
+#[path = "openapi/objects.rs"]
+mod objects;
+
 /// Rows that Discord documents, or that its clients use, but that the description lacks.
 const ABSENT: &[(&str, &str)] = &[
     ("SearchChannelMessages", "clients search direct channels so; not documented"),

@@ -205,6 +205,47 @@ pub(super) fn objects() -> Vec<Seed> {
                 r#"{"threads":[{"id":"1","type":11,"applied_tags":["2"]}],"members":[{"id":"1"}],"has_more":false}"#,
             ),
         ),
+        (
+            "auto_moderation_rules",
+            answer(
+                "auto_moderation_rules",
+                r#"[{"id":"1","trigger_type":9,"trigger_metadata":{"presets":[1]},"actions":[{"type":3,"metadata":{}}]}]"#,
+            ),
+        ),
+        (
+            "guild_templates",
+            answer(
+                "guild_templates",
+                r#"[{"code":"a","serialized_source_guild":{"roles":[{"id":0}],"channels":[{"id":1,"parent_id":null}]}}]"#,
+            ),
+        ),
+        (
+            "integrations",
+            answer(
+                "integrations",
+                r#"[{"id":"twitch-partners","type":"twitch","account":{"id":"2"},"scopes":null}]"#,
+            ),
+        ),
+        (
+            "onboarding",
+            answer(
+                "onboarding",
+                r#"{"guild_id":"1","prompts":[{"id":"2","options":[{"id":"3","emoji":{"id":null}}]}]}"#,
+            ),
+        ),
+        ("role_connection", answer("role_connection", r#"{"metadata":{"a":"1","\u0061":"2"}}"#)),
+        (
+            "scheduled_events",
+            answer(
+                "scheduled_events",
+                r#"[{"id":"1","recurrence_rule":{"by_n_weekday":[{"n":-1,"day":4}],"by_month":null},"status":9}]"#,
+            ),
+        ),
+        (
+            "sounds",
+            answer("sounds", r#"[{"sound_id":"1","name":"a","volume":1.50},{"sound_id":"2","volume":"x"}]"#),
+        ),
+        ("widget", answer("widget", r#"{"id":"1","members":[{"id":"0","status":"new","activity":{}}]}"#)),
     ]
 }
 
