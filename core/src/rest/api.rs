@@ -97,8 +97,9 @@ impl Api {
         }
         let body = if !draft.files.is_empty() {
             headers.push(("content-type", format!("multipart/form-data; boundary={boundary}").into()));
-            Body::Parts(match (draft.rule, &draft.object) {
-                (Rule::Form(file), Some(fields)) => upload::form(boundary, fields, file, &draft.files),
+            Body::Parts(match draft.rule {
+                // One of a file alone has no fields.
+                Rule::Form(file) => upload::form(boundary, draft.object.iter().flatten(), file, &draft.files),
                 _ => upload::multipart(boundary, &payload(draft), &draft.files),
             })
         } else {

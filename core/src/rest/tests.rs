@@ -238,6 +238,16 @@ fn files_on_the_wire() {
             field("tags", "tag")
         )
     );
+    // So is a list of users, which has no fields beside the file.
+    let call = SetInviteTargetUsers::new("code").file(File::bytes("users.csv", "user_id\n8\n"));
+    assert_eq!(
+        wire(call),
+        format!(
+            "PUT https://d/api/v10/invites/code/target-users\n{BOT}{multi}--BOUNDARY\r\ncontent-disposition: \
+             form-data; name=\"target_users_file\"; filename=\"users.csv\"\r\ncontent-type: text/csv\r\n\r\n\
+             user_id\n8\n{end}"
+        )
+    );
 }
 
 /// Each is refused, and its neighbour is not.

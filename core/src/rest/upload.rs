@@ -165,7 +165,12 @@ pub(crate) fn multipart(boundary: &str, payload: &[u8], files: &[File]) -> Vec<P
 }
 
 /// The parts of a multipart body without JSON: a field each, then the files under one name.
-pub(crate) fn form(boundary: &str, fields: &Map<String, Value>, name: &str, files: &[File]) -> Vec<Part> {
+pub(crate) fn form<'a>(
+    boundary: &str,
+    fields: impl IntoIterator<Item = (&'a String, &'a Value)>,
+    name: &str,
+    files: &[File],
+) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut head = Vec::new();
     for (field, value) in fields {
