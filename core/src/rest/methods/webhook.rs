@@ -25,7 +25,12 @@ impl WebhookId {
 
     /// Sends a text as the webhook, with its token: [`ExecuteWebhook`].
     pub fn send(self, token: impl Into<String>, content: impl Into<String>) -> Call<ExecuteWebhook> {
-        ExecuteWebhook::new(self, token).content(content)
+        self.compose(token).content(content)
+    }
+
+    /// A message, with what is set on it, as the webhook, with its token: [`ExecuteWebhook`].
+    pub fn compose(self, token: impl Into<String>) -> Call<ExecuteWebhook> {
+        ExecuteWebhook::new(self, token)
     }
 }
 
@@ -38,6 +43,12 @@ impl Webhook {
     #[must_use]
     pub fn send(&self, content: impl Into<String>) -> Option<Call<ExecuteWebhook>> {
         Some(self.id.send(self.secret()?, content))
+    }
+
+    /// A message, with what is set on it, as it: [`ExecuteWebhook`]. `None` if its token did not come.
+    #[must_use]
+    pub fn compose(&self) -> Option<Call<ExecuteWebhook>> {
+        Some(self.id.compose(self.secret()?))
     }
 
     /// Edits it: [`EditWebhook`].
