@@ -57,6 +57,7 @@ fn post(body: Body) -> Request {
         url: "https://toy/api".into(),
         headers: Vec::new(),
         body,
+        body_limit: u64::MAX,
         save: None,
         progress: false,
         deadline: Duration::from_secs(15),

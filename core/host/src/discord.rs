@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sanscord::machine::{Input, Log, Machine, Output, Progress, Response};
+use sanscord::rest::api::BODY_LIMIT;
 use sanscord::rest::session::{CallId, Config, Event, Session};
 use sanscord::rest::{API_BASE, Api, Draft, Error};
 use sanscord::secret::Token;
@@ -20,6 +21,7 @@ pub struct Options {
     token: Token,
     user: Token,
     base: String,
+    body_limit: u64,
     name: Option<(String, String)>,
     network: Network,
     /// But for its API.
@@ -34,6 +36,7 @@ impl Options {
             token,
             user: Token::new(""),
             base: API_BASE.to_owned(),
+            body_limit: BODY_LIMIT,
             name: None,
             network: Network::new(),
             config: Config::new(Api::anonymous(API_BASE)),
@@ -133,6 +136,14 @@ impl Options {
         self
     }
 
+    /// Bytes that a request may have at most, its files included; [`BODY_LIMIT`], 25 MiB, if not given. A file has a
+    /// limit of its own, [`File::limit`](sanscord::rest::File::limit): guilds with boosts take more of both.
+    #[must_use]
+    pub const fn upload_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
     /// How long one HTTP exchange may take that carries no file; 15 seconds if not given.
     #[must_use]
     pub fn exchange(mut self, time: Duration) -> Self {
@@ -161,7 +172,8 @@ impl Options {
     ///
     /// [`SetupError::Entropy`] if the operating system gives no randomness.
     pub fn into_desk(self) -> Result<(Desk, Network), SetupError> {
-        let mut api = Api::new(&self.base, &self.token).with_user(&self.user);
+        let mut api =
+            Api::new(&self.base, &self.token).with_user(&self.user).with_body_limit(self.body_limit);
         if let Some((name, version)) = &self.name {
             api = api.with_name(name, version);
         }
@@ -383,6 +395,19 @@ mod tests {
         let [None, None, None, Some(Err(error))] = &ends[..] else { panic!("{ends:?}") };
         assert!(matches!(error.cause, Cause::Held(_)), "{error}");
         assert!(small.session().pending() == 3);
+    }
+
+    #[test]
+    fn an_upload_limit_reaches_the_requests() {
+        let channel = sanscord::id::ChannelId(5);
+        for (options, limit) in [
+            (Options::new(Token::new("t")), 25 << 20),
+            (Options::new(Token::new("t")).upload_limit(7_000), 7_000),
+        ] {
+            let mut desk = options.into_desk().unwrap().0;
+            call(&mut desk, channel.send("hi").into_draft());
+            assert_eq!(sent(&mut desk).first().unwrap().body_limit, limit);
+        }
     }
 
     #[test]

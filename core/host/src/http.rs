@@ -81,7 +81,7 @@ impl Exchange {
             can_be_saved(save)?;
         }
         let meter = if request.progress { Meter::new(report) } else { Meter::off() };
-        let upload = Upload::open(request.body, meter.clone(), faults.clone())?;
+        let upload = Upload::open(request.body, request.body_limit, meter.clone(), faults.clone())?;
         let mut headers = request.headers;
         let named = |headers: &[(&str, Box<str>)], name: &str| {
             headers.iter().any(|(found, _)| found.eq_ignore_ascii_case(name))

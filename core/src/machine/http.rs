@@ -20,6 +20,8 @@ pub struct Request {
     pub headers: Vec<(&'static str, Box<str>)>,
     /// The body.
     pub body: Body,
+    /// Bytes that the body may have at most, its files included: a longer one is not sent, [`Fault::Local`].
+    pub body_limit: u64,
     /// Where the body of an answer with a status from 200 to 299 goes, if not into [`Response::body`].
     pub save: Option<Save>,
     /// Whether [`Input::Progress`](super::Input::Progress) is wanted while the body goes out and the answer comes in.
@@ -268,6 +270,7 @@ mod tests {
                 url: url.into(),
                 headers: Vec::new(),
                 body: Body::Empty,
+                body_limit: u64::MAX,
                 save: None,
                 progress: false,
                 deadline: Duration::ZERO,

@@ -10,7 +10,7 @@ use core::fmt;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::machine::{Body, Method, Request};
+use crate::machine::{Body, Method, Part, Request};
 use crate::rest::check;
 use crate::rest::draft::{Draft, Identity, Rule, is_url, segment};
 use crate::rest::invalid::Invalid;
@@ -26,6 +26,12 @@ pub const API_BASE: &str = "https://discord.com/api/v10";
 const USER_AGENT: &str =
     concat!("DiscordBot (", env!("CARGO_PKG_REPOSITORY"), ", ", env!("CARGO_PKG_VERSION"), ")");
 
+/// The most bytes of a request, its files included (discord-api-docs, Create Message, Limitations).
+pub const BODY_LIMIT: u64 = 25 << 20;
+
+/// What stands around a file in its request: a message's JSON and the parts' heads.
+const AROUND_FILE: u64 = 1 << 20;
+
 /// How long a single HTTP exchange may take, connecting included.
 pub const EXCHANGE: Duration = Duration::from_secs(15);
 
@@ -36,6 +42,7 @@ pub struct Api {
     user_agent: Box<str>,
     bot: Option<Box<str>>,
     user: Option<Box<str>>,
+    body_limit: u64,
 }
 
 impl Api {
@@ -52,7 +59,13 @@ impl Api {
     /// The API without any token: for webhooks, and what is public.
     #[must_use]
     pub fn anonymous(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').into(), user_agent: USER_AGENT.into(), bot: None, user: None }
+        Self {
+            base: base.trim_end_matches('/').into(),
+            user_agent: USER_AGENT.into(),
+            bot: None,
+            user: None,
+            body_limit: BODY_LIMIT,
+        }
     }
 
     /// Adds a user's token, for calls [as the user](crate::rest::Call::as_user), and for all where there is no
@@ -68,6 +81,14 @@ impl Api {
     pub fn with_name(mut self, name: &str, version: &str) -> Self {
         let plain = |text: &str| text.chars().filter(|c| c.is_ascii_graphic()).collect::<String>();
         self.user_agent = format!("{USER_AGENT} {}/{}", plain(name), plain(version)).into();
+        self
+    }
+
+    /// Bytes that a request may have at most, its files included: [`BODY_LIMIT`] unless this, a file's own
+    /// [limit](crate::rest::File::limit) or [`Call::upload_limit`](crate::rest::Call::upload_limit) says otherwise.
+    #[must_use]
+    pub const fn with_body_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
         self
     }
 
@@ -109,11 +130,18 @@ impl Api {
                 (None, None) => Body::Empty,
             }
         };
+        let body_limit = self.body_limit(draft);
+        let length = in_memory(&body);
+        if length > body_limit {
+            let why = format!("the whole request has {length} bytes, but {body_limit} are allowed");
+            return Err(Invalid::new(if draft.files.is_empty() { "body" } else { "files" }, why));
+        }
         Ok(Request {
             method: draft.method,
             url: self.url(draft).into(),
             headers,
             body,
+            body_limit,
             save: draft.save.clone(),
             progress: draft.progress,
             deadline: EXCHANGE,
@@ -128,10 +156,18 @@ impl Api {
             url: format!("{}{path}", self.base).into(),
             headers: Vec::new(),
             body: Body::Empty,
+            body_limit: 0,
             save: None,
             progress: false,
             deadline: EXCHANGE,
         })
+    }
+
+    /// Where one file may have more than is usual, so may its request.
+    fn body_limit(&self, draft: &Draft) -> u64 {
+        let raised = draft.files.iter().map(|file| file.limit).filter(|limit| *limit > upload::FILE_LIMIT);
+        let raised = raised.max().map_or(0, |limit| limit.saturating_add(AROUND_FILE));
+        draft.body_limit.unwrap_or_else(|| self.body_limit.max(raised))
     }
 
     fn url(&self, draft: &Draft) -> String {
@@ -176,6 +212,20 @@ impl Api {
             },
         }
     }
+}
+
+/// Bytes of a body that are known before its files are opened.
+fn in_memory(body: &Body) -> u64 {
+    let parts = match body {
+        Body::Empty => return 0,
+        Body::Bytes(bytes) => return bytes.len() as u64,
+        Body::Parts(parts) => parts,
+    };
+    let lengths = parts.iter().map(|part| match part {
+        Part::Bytes(bytes) => bytes.len() as u64,
+        Part::File { .. } => 0,
+    });
+    lengths.sum()
 }
 
 fn json(headers: &mut Vec<(&'static str, Box<str>)>, body: &impl serde::Serialize) -> Body {

@@ -117,7 +117,8 @@ fn message(fields: &Map<String, Value>, files: &[File], new: bool) -> Result<(),
             }
         }
     }
-    if flags & IS_VOICE_MESSAGE != 0 {
+    // An edit repeats what the message has.
+    if new && flags & IS_VOICE_MESSAGE != 0 {
         let only = files.len() == 1 && files.iter().all(|file| file.voice.is_some());
         let other = ["content", "embeds", "components", "sticker_ids", "poll"];
         if !only || other.iter().any(|name| fields.get(*name).is_some_and(says_something)) {

@@ -53,12 +53,21 @@ impl<E: TakesFiles> Call<E> {
     /// Adds a file; at most 10.
     pub fn file(mut self, file: File) -> Self {
         self.draft.files.push(file);
+        self.draft.touch("files");
         self
     }
 
     /// Adds files; at most 10 in all.
     pub fn files(mut self, files: impl IntoIterator<Item = File>) -> Self {
         self.draft.files.extend(files);
+        self.draft.touch("files");
+        self
+    }
+
+    /// Bytes that the whole request may have at most, its files included: see
+    /// [`Api::with_body_limit`](crate::rest::Api::with_body_limit). Each file has a [limit](File::limit) of its own.
+    pub const fn upload_limit(mut self, bytes: u64) -> Self {
+        self.draft.body_limit = Some(bytes);
         self
     }
 }
@@ -76,6 +85,7 @@ impl<E: CarriesMessage> Call<E> {
 
     /// Adds a rich part; at most 10.
     pub fn embed(mut self, embed: impl Into<Embed>) -> Self {
+        self.draft.touch("embeds");
         let embed = Value::from(embed.into());
         let message = self.draft.message();
         match message.get_mut("embeds") {
@@ -102,10 +112,16 @@ impl<E: CarriesMessage> Call<E> {
         self.flag(MessageFlags::SUPPRESS_NOTIFICATIONS)
     }
 
-    /// Sets a flag, and leaves the others as they are.
+    /// Sets a flag, and leaves the others as they are: those set before, and those of the message of which
+    /// [`Message::edit`](crate::object::Message::edit) made this.
     pub fn flag(mut self, flag: MessageFlags) -> Self {
-        let flags = self.draft.message().get("flags").and_then(Value::as_u64).unwrap_or(0);
+        let flags = self.flags();
         self.field("flags", flags | flag.0)
+    }
+
+    fn flags(&mut self) -> u64 {
+        let known = self.draft.known.flags;
+        self.draft.message().get("flags").and_then(Value::as_u64).unwrap_or(known)
     }
 
     /// Makes it a voice message, of a file that [`File::voice`] made.
@@ -134,6 +150,12 @@ impl<E: NestsMessage> Call<E> {
 }
 
 impl<E: EditsMessage> Call<E> {
+    /// Takes a flag back, and leaves the others as [`flag`](Self::flag) does.
+    pub fn without_flag(mut self, flag: MessageFlags) -> Self {
+        let flags = self.flags();
+        self.field("flags", flags & !flag.0)
+    }
+
     /// Keeps these files: those that are not listed go, as soon as this or a new file is given.
     pub fn keep(self, files: impl IntoIterator<Item = AttachmentId>) -> Self {
         let files: Vec<Value> = files.into_iter().map(|id| json!({ "id": id })).collect();

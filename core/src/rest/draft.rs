@@ -27,6 +27,9 @@ pub struct Draft {
     /// A JSON body that is no object; in its place.
     pub(crate) whole: Option<Value>,
     pub(crate) files: Vec<File>,
+    /// Bytes of the whole body; the API's own bound if there is none.
+    pub(crate) body_limit: Option<u64>,
+    pub(crate) known: Known,
     pub(crate) reason: Option<String>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) identity: Identity,
@@ -37,6 +40,14 @@ pub struct Draft {
     /// What is checked across fields before it is sent.
     pub(crate) rule: Rule,
     pub(crate) invalid: Option<Invalid>,
+}
+
+/// What a message has already that is to be edited.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Known {
+    /// Its files, as `attachments` lists those to keep.
+    pub(crate) attachments: Vec<Value>,
+    pub(crate) flags: u64,
 }
 
 /// What is checked across the fields of a request: see [`check`](crate::rest::check).
@@ -96,6 +107,8 @@ impl Draft {
             object: None,
             whole: None,
             files: Vec::new(),
+            body_limit: None,
+            known: Known::default(),
             reason: None,
             deadline: None,
             identity,
@@ -161,6 +174,7 @@ impl Draft {
         match serde_json::to_value(value) {
             Ok(value) => {
                 self.object.get_or_insert_default().insert(name.to_string(), value);
+                self.touch(name);
             }
             Err(error) => self.refuse(Invalid::new(name.to_string(), error.to_string())),
         }
@@ -207,6 +221,17 @@ impl Draft {
         match nest {
             None => body,
             Some(nest) => object(body.entry(nest).or_insert(Value::Null)),
+        }
+    }
+
+    /// Keeps the files of a message that is edited, unless it was said which: when this changes, Discord takes what is
+    /// not listed for unwanted (discord-api-docs, Reference, Editing Message Attachments). Nobody but its author may
+    /// list them, so what others may change goes without.
+    pub(crate) fn touch(&mut self, name: &str) {
+        if ["content", "embeds", "components", "files"].contains(&name) && !self.known.attachments.is_empty()
+        {
+            let kept = core::mem::take(&mut self.known.attachments);
+            self.message().entry("attachments").or_insert(kept.into());
         }
     }
 

@@ -250,6 +250,68 @@ fn files_on_the_wire() {
     );
 }
 
+/// What others may change of a message goes without what only its author may list.
+#[test]
+fn an_edit_sends_what_it_changes() {
+    let edit = || {
+        let mut message = message();
+        message.flags = MessageFlags(1 << 5 | 1 << 13);
+        message.edit()
+    };
+    let kept = "\"attachments\":[{\"id\":\"1\"},{\"id\":\"2\"}]";
+    for (call, body) in [
+        (edit(), "{}"),
+        (edit().suppress_embeds(), "{\"flags\":8228}"),
+        (edit().without_flag(MessageFlags(1 << 5)).suppress_embeds(), "{\"flags\":8196}"),
+        (edit().flags(MessageFlags::SUPPRESS_EMBEDS).silent(), "{\"flags\":4100}"),
+        (edit().mention_nobody(), "{\"allowed_mentions\":{\"parse\":[]}}"),
+        (edit().content("x"), &format!("{{{kept},\"content\":\"x\"}}")),
+        (edit().null("content"), &format!("{{{kept},\"content\":null}}")),
+        (edit().embed(Embed::new()), &format!("{{{kept},\"embeds\":[{{}}]}}")),
+        (edit().embeds(vec![]), &format!("{{{kept},\"embeds\":[]}}")),
+        (edit().components(vec![]), &format!("{{{kept},\"components\":[]}}")),
+        (edit().keep([]).content("x"), "{\"attachments\":[],\"content\":\"x\"}"),
+        (edit().content("x").keep([]), "{\"attachments\":[],\"content\":\"x\"}"),
+        (edit().null("attachments").content("x"), "{\"attachments\":null,\"content\":\"x\"}"),
+    ] {
+        assert_eq!(wire(call), format!("PATCH https://d/api/v10/channels/5/messages/9\n{BOT}{JSON}{body}"));
+    }
+    let call = edit().file(File::bytes("n", "x"));
+    assert!(
+        wire(call)
+            .contains("{\"attachments\":[{\"id\":\"1\"},{\"id\":\"2\"},{\"filename\":\"n\",\"id\":0}]}")
+    );
+}
+
+/// Files that may be sent one by one may be too many together.
+#[test]
+fn a_whole_request_is_bounded() {
+    let file = |mib: usize| File::bytes("n", vec![0; mib << 20]);
+    let sent = |api: &Api, files: &[usize]| {
+        let call = CHANNEL.compose().files(files.iter().map(|mib| file(*mib)));
+        api.request(call.draft(), "b")
+            .map(|request| request.body_limit)
+            .map_err(|invalid| invalid.to_string())
+    };
+    let api = api();
+    assert_eq!(sent(&api, &[10, 10, 4]), Ok(25 << 20));
+    let error = sent(&api, &[10, 10, 10]).expect_err("30 MiB are too many");
+    assert!(error.starts_with("files: the whole request has 3145"), "{error}");
+    assert!(error.ends_with("bytes, but 26214400 are allowed"), "{error}");
+    assert_eq!(sent(&api.clone().with_body_limit(31 << 20), &[10, 10, 10]), Ok(31 << 20));
+    let call = CHANNEL.compose().files([file(10), file(10), file(10)]);
+    assert!(api.request(call.clone().upload_limit(31 << 20).draft(), "b").is_ok());
+    // Whoever raises a file's bound has a guild that takes it.
+    let call = call.file(file(1).limit(50 << 20));
+    assert_eq!(api.request(call.draft(), "b").map(|request| request.body_limit), Ok(51 << 20));
+    // What lies on the disk is for the driver to measure.
+    let call = CHANNEL.compose().files((0..3).map(|_| File::path("ten")));
+    assert_eq!(api.request(call.draft(), "b").map(|request| request.body_limit), Ok(25 << 20));
+    let api = api.with_body_limit(10);
+    let error = api.request(CHANNEL.send("hi").draft(), "b").expect_err("it has 16 bytes");
+    assert_eq!(error.to_string(), "body: the whole request has 16 bytes, but 10 are allowed");
+}
+
 /// Each is refused, and its neighbour is not.
 #[test]
 fn what_discord_refuses_is_not_sent() {

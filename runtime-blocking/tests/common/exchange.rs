@@ -25,6 +25,7 @@ fn get(url: String) -> Request {
         url: url.into(),
         headers: Vec::new(),
         body: Body::Empty,
+        body_limit: u64::MAX,
         save: None,
         progress: false,
         deadline: SOON,

@@ -74,9 +74,9 @@ impl Toy {
     ) -> RequestId {
         let headers = vec![("x-asked", Box::from("yes"))];
         let body = Bytes::from_static(body.as_bytes()).into();
-        let request =
-            Request { method, url: url.into(), headers, body, save: None, progress: false, deadline };
-        self.ask(request)
+        let url = url.into();
+        let body_limit = u64::MAX;
+        self.ask(Request { method, url, headers, body, body_limit, save: None, progress: false, deadline })
     }
 
     pub(crate) fn ask(&mut self, request: Request) -> RequestId {

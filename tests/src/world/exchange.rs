@@ -38,6 +38,10 @@ pub(super) fn carried(disk: &Disk, request: &Request) -> Result<(Bytes, Wanted),
                     },
                 }
             }
+            let (length, limit) = (whole.len() as u64, request.body_limit);
+            if length > limit {
+                return Err(local(format!("the body has {length} bytes, and may have at most {limit}")));
+            }
             whole.into()
         }
     };

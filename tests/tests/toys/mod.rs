@@ -217,6 +217,7 @@ impl Talker {
                 url: format!("https://toy/api/{}", self.said).into(),
                 headers: vec![("X-Said", "yes".into())],
                 body: Body::Empty,
+                body_limit: u64::MAX,
                 save: None,
                 progress: false,
                 deadline: Duration::from_secs(15),

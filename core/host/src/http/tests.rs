@@ -20,6 +20,7 @@ fn get() -> Request {
         url: "http://h/".into(),
         headers: Vec::new(),
         body: Body::Empty,
+        body_limit: u64::MAX,
         save: None,
         progress: false,
         deadline: Duration::from_secs(1),
@@ -93,6 +94,19 @@ fn what_cannot_be_sent_is_refused_by_name() {
     let unanswered = prepare(request("ftp://h/webhooks/1/secret", Body::Empty)).unwrap_err();
     assert_eq!(unanswered.fault, Fault::Local);
     assert!(!unanswered.reason.contains("secret"), "{unanswered:?}");
+}
+
+#[test]
+fn parts_are_too_long_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "12345").unwrap();
+    let parts = || Body::Parts(vec![file(&path, 5), Part::Bytes("67".into()), file(&path, 5)]);
+    let within = |body_limit| prepare(Request { body_limit, ..request("http://h/", parts()) });
+    assert_eq!(within(12).unwrap().upload.length(), 12);
+    let unanswered = within(11).unwrap_err();
+    assert_eq!(unanswered.fault, Fault::Local);
+    assert_eq!(&*unanswered.reason, "the request has 12 bytes with its files, and may have at most 11");
 }
 
 #[test]

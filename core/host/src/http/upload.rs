@@ -27,7 +27,7 @@ enum Source {
 }
 
 impl Upload {
-    pub(super) fn open(body: Body, meter: Meter, faults: Faults) -> Result<Self, Unanswered> {
+    pub(super) fn open(body: Body, limit: u64, meter: Meter, faults: Faults) -> Result<Self, Unanswered> {
         let parts = match body {
             Body::Empty => Vec::new(),
             Body::Bytes(bytes) => vec![Part::Bytes(bytes)],
@@ -49,6 +49,10 @@ impl Upload {
             if long > 0 {
                 sources.push_back(source);
             }
+        }
+        if length > limit {
+            let what = format!("the request has {length} bytes with its files, and may have at most {limit}");
+            return Err(local(what));
         }
         meter.set(|progress| progress.to_send = length);
         Ok(Self { parts: sources, length, meter, faults, rest: Bytes::new() })

@@ -83,6 +83,7 @@ impl Replayable for Toy {
                         url: format!("https://toy.test/api/webhooks/17/{token}").into(),
                         headers: vec![("authorization", format!("Bot {}", self.setup.token).into())],
                         body: Bytes::from(format!("{{\"nonce\":{}}}", self.entropy.below(1000))).into(),
+                        body_limit: u64::MAX,
                         save: None,
                         progress: false,
                         deadline: Duration::from_secs(1),

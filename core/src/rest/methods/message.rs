@@ -2,9 +2,12 @@
 
 use alloc::string::String;
 
+use serde_json::json;
+
 use crate::id::ChannelId;
 use crate::object::Message;
 use crate::rest::call::Call;
+use crate::rest::draft::Known;
 use crate::rest::endpoint::*;
 use crate::rest::value::EmojiName;
 
@@ -24,14 +27,15 @@ impl Message {
         self.channel_id.message(self.id)
     }
 
-    /// Edits it: [`EditMessage`]. Its files are kept, unless [`keep`](Call::keep) says otherwise.
+    /// Edits it: [`EditMessage`]. Its files are kept, unless [`keep`](Call::keep) says otherwise, and so are its flags
+    /// when [one](Call::flag) is changed.
     pub fn edit(&self) -> Call<EditMessage> {
-        let call = self.channel_id.edit_message(self.id);
-        if self.attachments.is_empty() {
-            call
-        } else {
-            call.keep(self.attachments.iter().map(|file| file.id))
-        }
+        let mut call = self.channel_id.edit_message(self.id);
+        call.draft.known = Known {
+            attachments: self.attachments.iter().map(|file| json!({ "id": file.id })).collect(),
+            flags: self.flags.0,
+        };
+        call
     }
 
     /// Deletes it: [`DeleteMessage`].
