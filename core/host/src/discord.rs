@@ -16,7 +16,7 @@ use sanscord::time::Timestamp;
 use crate::{Network, SetupError, seed};
 
 /// What a REST client is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     token: Token,
     user: Token,
@@ -180,6 +180,17 @@ impl Options {
         let mut config = self.config;
         config.api = api;
         Ok((Desk::from_config(config)?, self.network))
+    }
+}
+
+/// Hides the tokens, and a name and a password in the base URL.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("api", &Api::anonymous(&self.base))
+            .field("name", &self.name)
+            .field("network", &self.network)
+            .finish_non_exhaustive()
     }
 }
 
@@ -408,6 +419,20 @@ mod tests {
             call(&mut desk, channel.send("hi").into_draft());
             assert_eq!(sent(&mut desk).first().unwrap().body_limit, limit);
         }
+    }
+
+    #[test]
+    fn options_show_no_secret() {
+        let network = Network::new().proxy("http://user:secret@proxy:8080").unwrap();
+        let options = Options::new(Token::new("secret"))
+            .user(Token::new("secret"))
+            .base("http://user:secret@host/api")
+            .network(network);
+        let mut shown = format!("{options:?}");
+        let (desk, network) = options.into_desk().unwrap();
+        shown.push_str(&format!("{desk:?} {network:?}"));
+        assert!(!shown.contains("sec") && !shown.contains("ret@"), "{shown}");
+        assert!(shown.contains("http://..@host/api") && shown.contains("http://proxy:8080"), "{shown}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod tunnel;
 mod upload;
 
 use std::error::Error;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,7 +42,6 @@ pub const KEPT: usize = 32;
 pub const PIECE: usize = 128 << 10;
 
 /// A request that can be sent.
-#[derive(Debug)]
 pub struct Exchange {
     /// The method.
     pub method: Method,
@@ -57,6 +57,13 @@ pub struct Exchange {
     pub upload: Upload,
     /// What becomes of the answer.
     pub answer: Answer,
+}
+
+/// Shows the method and the host only: the rest of the URL and header fields hold tokens.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exchange({} {})", self.method, self.target.authority())
+    }
 }
 
 impl Exchange {

@@ -38,7 +38,8 @@ impl fmt::Debug for Request {
 }
 
 /// A URL as it may be logged: what follows `/webhooks/<id>/` or `/interactions/<id>/` is a token, a query may hold
-/// one, and what stands before the host is a name and a password.
+/// one, and what stands before the host is a name and a password, even if a slash that should have been encoded is in
+/// it.
 pub(crate) fn shown(url: &str) -> impl fmt::Display + '_ {
     struct Shown<'a>(&'a str);
     impl fmt::Display for Shown<'_> {
@@ -50,6 +51,16 @@ pub(crate) fn shown(url: &str) -> impl fmt::Display + '_ {
             if let Some((scheme, _)) = parts {
                 write!(f, "{scheme}://")?;
             }
+            // In our own paths an `@` begins a segment, as in `@me`.
+            let stray = path.char_indices().rev().find(|(at, sign)| {
+                *sign == '@'
+                    && authority.contains(':')
+                    && !path.get(..*at).is_some_and(|path| path.ends_with('/'))
+            });
+            let (authority, path) = match stray.and_then(|(at, _)| path.get(at + 1..)) {
+                Some(host) => ("@", host),
+                None => (authority, path),
+            };
             match authority.rsplit_once('@') {
                 Some((_, host)) => write!(f, "..@{host}")?,
                 None => f.write_str(authority)?,
@@ -263,6 +274,9 @@ mod tests {
             ("http://user:sec@ret@host", "GET http://..@host"),
             ("secret@host/webhooks/5/secret", "GET ..@host/webhooks/5/.."),
             ("/webhooks/5/secret://x@y", "GET /webhooks/5/.."),
+            ("http://user:pa/ss@host/x", "GET http://..@host/x"),
+            ("http://user:12/s@s@host/users/@me", "GET http://..@host/users/@me"),
+            ("http://host:80/users/@me", "GET http://host:80/users/@me"),
             ("nonsense", "GET nonsense"),
         ] {
             let request = Request {

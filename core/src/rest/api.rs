@@ -250,9 +250,9 @@ fn payload(draft: &Draft) -> Vec<u8> {
     serde_json::to_vec(&draft.object).unwrap_or_default()
 }
 
-/// Hides the tokens.
+/// Hides the tokens, and a name and a password in the base URL.
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Api({})", self.base)
+        write!(f, "Api({})", crate::machine::shown_url(&self.base))
     }
 }

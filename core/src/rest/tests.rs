@@ -537,6 +537,12 @@ fn nothing_shows_a_token() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(shown.contains("POST /webhooks/6/.."), "{shown}");
+    for base in ["http://user:secret@h/api", "http://user:sec/ret@h/api"] {
+        let api = Api::anonymous(base);
+        let request = api.request(&WebhookId(6).send("t", "hi").into_draft(), "b");
+        let shown = format!("{api:?} {request:?}");
+        assert_eq!(shown, "Api(http://..@h/api) Ok(POST http://..@h/api/webhooks/6/..)");
+    }
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Proxy {
     #[must_use]
     pub fn parse(url: &str) -> Self {
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        let at = Target::parse(&url).filter(|target| !target.secure);
+        // A slash in a password ends the host too early: whom that names is nobody's proxy.
+        let at = Target::parse(&url).filter(|target| !target.secure && !has_stray_user(&url));
         let user = url.split_once("://").and_then(|(_, rest)| authority(rest).0);
         let authorization = user.map(|user| {
             let decoded = percent_decoded(user);
@@ -125,10 +126,23 @@ impl Proxy {
     }
 }
 
+/// Whether an `@` follows what is taken for the host.
+fn has_stray_user(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (user, host) = authority(rest);
+    let length = user.map_or(0, |user| user.len() + 1) + host.len();
+    rest.get(length..).is_some_and(|path| path.contains('@'))
+}
+
 /// Shows no password.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let rest = if has_stray_user(&self.url) {
+            rest.rsplit_once('@').map_or(rest, |(_, host)| host)
+        } else {
+            rest
+        };
         write!(f, "{scheme}://{}", authority(rest).1)
     }
 }
@@ -200,7 +214,11 @@ impl Proxies {
         let proxy = if target.secure { &self.https } else { &self.http };
         match proxy.as_ref().filter(|_| !self.exempt.iter().any(|entry| covers(entry, target))) {
             Some(proxy) if proxy.at.is_none() => {
-                Err(local(format!("the proxy {proxy:?} cannot be used: only http:// ones can, no socks")))
+                let why = match has_stray_user(&proxy.url) {
+                    true => "a slash in a password is written %2F",
+                    false => "only http:// ones can, no socks",
+                };
+                Err(local(format!("the proxy {proxy:?} cannot be used: {why}")))
             }
             proxy => Ok(proxy),
         }

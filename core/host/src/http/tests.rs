@@ -97,6 +97,31 @@ fn what_cannot_be_sent_is_refused_by_name() {
 }
 
 #[test]
+fn an_exchange_shows_no_secret() {
+    let headers = vec![("authorization", "Bot secret".into())];
+    let request = request("https://user:secret@h/webhooks/1/secret?x=secret", Body::Bytes("secret".into()));
+    let exchange = prepare(Request { headers, ..request }).unwrap();
+    assert_eq!(format!("{exchange:?} {:?}", exchange.upload), "Exchange(POST h:443) Upload(6 bytes)");
+    for (url, shown) in [
+        ("http://user:pass@h:1", "http://h:1"),
+        ("http://user:pa/ss@h:1", "http://h:1"),
+        ("user:12/ss@h:1/", "http://h:1"),
+        ("http://a@b:pa/ss@h", "http://h"),
+    ] {
+        let proxy = Proxy::parse(url);
+        assert_eq!(format!("{proxy:?}"), shown, "{url}");
+        let usable = proxy.target().map(|target| &*target.host);
+        assert_eq!(usable, (url == "http://user:pass@h:1").then_some("h"), "{url}");
+    }
+    let target = Target::parse("http://x/").unwrap();
+    let unanswered = Proxies::all("http://user:pa/ss@h").choose(&target).unwrap_err();
+    assert_eq!(
+        &*unanswered.reason,
+        "the proxy http://h cannot be used: a slash in a password is written %2F"
+    );
+}
+
+#[test]
 fn parts_are_too_long_together() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");

@@ -1,6 +1,7 @@
 //! The body of a request, piece by piece.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -10,7 +11,6 @@ use sanscord::machine::{Body, Part, Unanswered};
 use super::{Faults, Meter, PIECE, local};
 
 /// A body that is to be sent: its files are open, and their lengths known.
-#[derive(Debug)]
 pub struct Upload {
     parts: VecDeque<Source>,
     length: u64,
@@ -20,10 +20,16 @@ pub struct Upload {
     rest: Bytes,
 }
 
-#[derive(Debug)]
 enum Source {
     Bytes(Bytes),
     File { file: File, path: Box<str>, left: u64 },
+}
+
+/// Shows how long it is, not what it says.
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Upload({} bytes)", self.length)
+    }
 }
 
 impl Upload {
