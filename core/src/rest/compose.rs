@@ -115,11 +115,11 @@ impl<E: CarriesMessage> Call<E> {
     /// Sets a flag, and leaves the others as they are: those set before, and those of the message of which
     /// [`Message::edit`](crate::object::Message::edit) made this.
     pub fn flag(mut self, flag: MessageFlags) -> Self {
-        let flags = self.flags();
+        let flags = self.flags_so_far();
         self.field("flags", flags | flag.0)
     }
 
-    fn flags(&mut self) -> u64 {
+    fn flags_so_far(&mut self) -> u64 {
         let known = self.draft.known.flags;
         self.draft.message().get("flags").and_then(Value::as_u64).unwrap_or(known)
     }
@@ -152,7 +152,7 @@ impl<E: NestsMessage> Call<E> {
 impl<E: EditsMessage> Call<E> {
     /// Takes a flag back, and leaves the others as [`flag`](Self::flag) does.
     pub fn without_flag(mut self, flag: MessageFlags) -> Self {
-        let flags = self.flags();
+        let flags = self.flags_so_far();
         self.field("flags", flags & !flag.0)
     }
 
