@@ -28,6 +28,10 @@ const ABSENT: &[(&str, &str)] = &[
 const UNDESCRIBED: &[(&str, &str, &str)] = &[
     ("MoveGuildChannels", "positions", "the whole body"),
     ("MoveGuildRoles", "positions", "the whole body"),
+    ("CreateGlobalCommand", "nsfw", "documented (Application Commands, Create Global Application Command)"),
+    ("EditGlobalCommand", "nsfw", "as above"),
+    ("CreateGuildCommand", "nsfw", "as above"),
+    ("EditGuildCommand", "nsfw", "as above"),
 ];
 
 /// Fields that the description takes for optional, or for needed, and we do not, with the reason.

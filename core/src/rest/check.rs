@@ -22,6 +22,9 @@ const IS_COMPONENTS_V2: u64 = 1 << 15;
 /// After so many minutes a thread can be archived (discord-api-docs, Channel, Thread Metadata).
 const ARCHIVE: [u64; 4] = [60, 1440, 4320, 10080];
 
+/// Seconds after which people can be taken to a guild's AFK channel (discord-api-docs, Guild, Modify Guild).
+const AFK: [u64; 5] = [60, 300, 900, 1800, 3600];
+
 /// Looks at the whole request.
 ///
 /// # Errors
@@ -38,7 +41,11 @@ pub(crate) fn draft(draft: &Draft) -> Result<(), Invalid> {
     let fields = draft.object.as_ref().unwrap_or(&nothing);
     match draft.rule {
         Rule::None => Ok(()),
-        Rule::Message | Rule::WebhookMessage => message(fields, &draft.files, true),
+        Rule::Message => message(fields, &draft.files, true),
+        Rule::WebhookMessage => {
+            webhook_name(fields, "username")?;
+            message(fields, &draft.files, true)
+        }
         Rule::MessageEdit => message(fields, &draft.files, false),
         Rule::Callback => callback(fields, &draft.files),
         Rule::BulkDelete => distinct(fields, "messages"),
@@ -54,7 +61,15 @@ pub(crate) fn draft(draft: &Draft) -> Result<(), Invalid> {
                 None => message(&nothing, &draft.files, true),
             }
         }
-        Rule::WebhookName => webhook_name(fields),
+        Rule::WebhookName => webhook_name(fields, "name"),
+        Rule::Command => match &draft.whole {
+            Some(Value::Array(commands)) => commands.iter().enumerate().try_for_each(|(at, entry)| {
+                let fields = entry.as_object().unwrap_or(&nothing);
+                command(fields).map_err(|Invalid { field, why }| Invalid::new(format!("[{at}].{field}"), why))
+            }),
+            _ => command(fields),
+        },
+        Rule::Guild => one_of(fields, "afk_timeout", &AFK),
         Rule::Form(_) if draft.files.len() != 1 => {
             Err(Invalid::new("files", format!("has {} files, but Discord takes one", draft.files.len())))
         }
@@ -234,23 +249,46 @@ fn distinct(fields: &Map<String, Value>, name: &'static str) -> Result<(), Inval
 }
 
 fn archive(fields: &Map<String, Value>) -> Result<(), Invalid> {
-    for name in ["auto_archive_duration", "default_auto_archive_duration"] {
-        if let Some(minutes) = fields.get(name).and_then(Value::as_u64)
-            && !ARCHIVE.contains(&minutes)
-        {
-            let why = format!("is {minutes}, but Discord takes 60, 1440, 4320 or 10080");
-            return Err(Invalid::new(name, why));
-        }
-    }
-    Ok(())
+    one_of(fields, "auto_archive_duration", &ARCHIVE)?;
+    one_of(fields, "default_auto_archive_duration", &ARCHIVE)
 }
 
-/// A webhook's name must not contain these, in any case (discord-api-docs, Webhook, Create Webhook).
-fn webhook_name(fields: &Map<String, Value>) -> Result<(), Invalid> {
-    let name = fields.get("name").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+/// Refuses a number that is none of these.
+fn one_of(fields: &Map<String, Value>, name: &'static str, known: &[u64]) -> Result<(), Invalid> {
+    let Some(number) = fields.get(name).and_then(Value::as_u64).filter(|number| !known.contains(number))
+    else {
+        return Ok(());
+    };
+    let mut list = String::new();
+    for (at, known_one) in known.iter().enumerate() {
+        let before = match at {
+            0 => "",
+            _ if at + 1 == known.len() => " or ",
+            _ => ", ",
+        };
+        list += &format!("{before}{known_one}");
+    }
+    Err(Invalid::new(name, format!("is {number}, but Discord takes {list}")))
+}
+
+/// A webhook's name must not contain these, in any case (discord-api-docs, Webhook, Create Webhook). Nor may the name
+/// that it sends under: Discord answers 50035 with USERNAME_INVALID_CONTAINS.
+fn webhook_name(fields: &Map<String, Value>, field: &'static str) -> Result<(), Invalid> {
+    let name = fields.get(field).and_then(Value::as_str).unwrap_or_default().to_lowercase();
     match ["clyde", "discord"].iter().find(|word| name.contains(*word)) {
-        Some(word) => Err(Invalid::new("name", format!("contains {word:?}, which Discord refuses"))),
+        Some(word) => Err(Invalid::new(field, format!("contains {word:?}, which Discord refuses"))),
         None => Ok(()),
+    }
+}
+
+/// A chat command, which one is that says nothing of its kind, needs a description (discord-api-docs, Application
+/// Commands, Application Command Structure).
+fn command(fields: &Map<String, Value>) -> Result<(), Invalid> {
+    let is_chat = fields.get("type").and_then(Value::as_u64).unwrap_or(1) == 1;
+    let description = fields.get("description").and_then(Value::as_str).unwrap_or_default();
+    match is_chat && description.is_empty() {
+        true => Err(Invalid::new("description", "is missing: a chat command has one of 1 to 100 characters")),
+        false => Ok(()),
     }
 }
 

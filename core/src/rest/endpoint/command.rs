@@ -22,7 +22,7 @@ macro_rules! commands {
             }
 
             #[doc = concat!("Makes a command ", $whose, ", or replaces the one of this name and kind.")]
-            $create: Post $($path)* "/commands" with setup::again => ApplicationCommand {
+            $create: Post $($path)* "/commands" with setup::command => ApplicationCommand {
                 /// The name: small letters of a chat command, 32 characters at most.
                 must name: String, 1..=32;
                 /// The name in other languages.
@@ -41,12 +41,14 @@ macro_rules! commands {
                 body contexts: Vec<u32>, 1..=3;
                 /// For whom the application is installed: 0 guilds, 1 users.
                 body integration_types: Vec<u32>, 1..=2;
+                /// Whether it is for adults only.
+                body nsfw: bool;
                 /// What kind of command: 1 chat, 2 of a user, 3 of a message, 4 entry point; 1 if not given.
                 body kind as "type": u32, 1..=4;
             }
 
             #[doc = concat!("Replaces all commands ", $whose, ": those that are not listed go.")]
-            $set: Put $($path)* "/commands" => Vec<ApplicationCommand> {
+            $set: Put $($path)* "/commands" with setup::command => Vec<ApplicationCommand> {
                 /// The commands: 100 of chat, 15 each of users and messages at most.
                 whole commands: Vec<Value>, 0..=130;
             }
@@ -74,6 +76,8 @@ macro_rules! commands {
                 body contexts: Vec<u32>, 1..=3;
                 /// For whom the application is installed: 0 guilds, 1 users.
                 body integration_types: Vec<u32>, 1..=2;
+                /// Whether it is for adults only.
+                body nsfw: bool;
             }
 
             #[doc = concat!("Deletes a command ", $whose, ".")]

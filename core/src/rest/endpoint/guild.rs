@@ -24,7 +24,7 @@ endpoints! {
     GetGuildPreview: Get "/guilds/" {guild_id: GuildId} "/preview" => GuildPreview {}
 
     /// Edits a guild. What is not set stays.
-    EditGuild: Patch "/guilds/" {guild_id: GuildId} with setup::again => Guild {
+    EditGuild: Patch "/guilds/" {guild_id: GuildId} with setup::guild => Guild {
         /// The name.
         body name: String, 2..=100;
         /// What it is about.

@@ -82,6 +82,17 @@ pub(super) const fn webhook_with_token(draft: &mut Draft) {
     nobody(draft);
 }
 
+/// A command is replaced by one of the same name and kind.
+pub(super) const fn command(draft: &mut Draft) {
+    draft.rule = Rule::Command;
+    again(draft);
+}
+
+pub(super) const fn guild(draft: &mut Draft) {
+    draft.rule = Rule::Guild;
+    again(draft);
+}
+
 pub(super) const fn thread_search(draft: &mut Draft) {
     draft.rule = Rule::ThreadSearch;
 }
