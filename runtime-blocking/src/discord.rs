@@ -1,10 +1,11 @@
 //! Discord's REST API: `discord.call(request)`.
 
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use sanscord::machine::{Progress, Response};
-use sanscord::rest::{Call, Cause, Draft, Endpoint, Error, Step, Task, task};
+use sanscord::rest::{Api, Call, Cause, Draft, Endpoint, Error, Step, Task, task};
 use sanscord_host::discord::{Answer, Desk, Options, Watch};
 
 use crate::{Events, Handle, Network, SetupError, start};
@@ -16,6 +17,8 @@ use crate::{Events, Handle, Network, SetupError, start};
 #[derive(Clone, Debug)]
 pub struct Discord {
     handle: Handle<Desk>,
+    /// Without tokens.
+    api: Arc<Api>,
 }
 
 impl Discord {
@@ -59,8 +62,9 @@ impl Discord {
         desk: Desk,
         network: Network,
     ) -> Result<(Self, Events<sanscord::rest::session::Event>), SetupError> {
+        let api = desk.api();
         let (handle, events) = start(desk, network)?;
-        Ok((Self { handle }, events))
+        Ok((Self { handle, api }, events))
     }
 
     /// Makes a call, and waits for its answer.
@@ -115,6 +119,12 @@ impl Discord {
     /// Runs what takes several requests; it goes on as the iterator is asked.
     pub fn run<T: Task>(&self, task: T) -> Run<T> {
         Run { discord: self.clone(), task }
+    }
+
+    /// The API's base URL, as it was when this was made. It may hold a name and a password.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.api.base()
     }
 
     /// The machine behind it: limits to look at, to save or to restore.

@@ -62,7 +62,9 @@ pub use events::{Events, NextError};
 pub use handle::Handle;
 pub use sanscord_host::discord::{Desk, Options};
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
-pub use sanscord_host::{EVENT_CAPACITY, Ended, Network, Notebook, Office, SetupError, seed, state};
+pub use sanscord_host::{
+    EVENT_CAPACITY, Ended, Network, NotUtf8, Notebook, Office, SetupError, seed, state, utf8,
+};
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.
 ///

@@ -1,9 +1,11 @@
 //! Discord's REST API: `discord.call(request).await`.
 
+use std::sync::Arc;
+
 use futures_util::stream::{self, Stream};
 use sanscord::machine::{Progress, Response};
 use sanscord::rest::session::Event;
-use sanscord::rest::{Call, Cause, Draft, Endpoint, Error, Step, Task, task};
+use sanscord::rest::{Api, Call, Cause, Draft, Endpoint, Error, Step, Task, task};
 use sanscord_host::discord::{Answer, Claim, Desk, Options, Watch};
 use tokio::sync::oneshot;
 
@@ -17,6 +19,8 @@ use crate::{Events, Handle, Network, SetupError, start};
 #[derive(Clone, Debug)]
 pub struct Discord {
     handle: Handle<Desk>,
+    /// Without tokens.
+    api: Arc<Api>,
 }
 
 impl Discord {
@@ -56,9 +60,10 @@ impl Discord {
     /// As with [`new`](Self::new).
     pub fn with_desk(desk: Desk, network: Network) -> Result<(Self, Events<Event>), SetupError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(std::io::Error::other)?;
+        let api = desk.api();
         let (driver, handle, events) = start(desk, network)?;
         runtime.spawn(driver.run());
-        Ok((Self { handle }, events))
+        Ok((Self { handle, api }, events))
     }
 
     /// Makes a call.
@@ -119,6 +124,12 @@ impl Discord {
     /// Runs what takes several requests; it goes on as it is asked.
     pub fn run<T: Task>(&self, task: T) -> Run<T> {
         Run { discord: self.clone(), task, pending: None }
+    }
+
+    /// The API's base URL, as it was when this was made. It may hold a name and a password.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.api.base()
     }
 
     /// The machine behind it: limits to look at, to save or to restore.

@@ -295,6 +295,12 @@ impl Desk {
         self.session.stop(now);
     }
 
+    /// The API that it calls, without tokens.
+    #[must_use]
+    pub fn api(&self) -> Arc<Api> {
+        Arc::new(Api::anonymous(self.session.api().base()))
+    }
+
     /// The session.
     #[must_use]
     pub const fn session(&self) -> &Session {

@@ -17,6 +17,7 @@ pub mod log;
 mod network;
 mod notebook;
 pub mod office;
+mod path;
 mod replace;
 mod roots;
 mod setup;
@@ -28,6 +29,7 @@ pub mod steps;
 pub use network::Network;
 pub use notebook::Notebook;
 pub use office::Office;
+pub use path::{NotUtf8, utf8};
 pub use setup::{Ended, SetupError, seed};
 
 /// How many events may wait before a driver stops to read WebSockets.

@@ -1,5 +1,6 @@
 //! What requests answer with: parts of long lists, and the log of a guild.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -176,6 +177,14 @@ objects! {
     }
 }
 
+impl ThreadList {
+    /// The threads of this channel.
+    pub fn of(&self, channel: impl Into<ChannelId>) -> impl Iterator<Item = &Channel> {
+        let channel = channel.into();
+        self.threads.iter().filter(move |thread| thread.parent_id == Some(channel))
+    }
+}
+
 /// Where in a group of messages the hit is.
 fn hit(group: &[Message]) -> usize {
     group.iter().position(|message| matches!(message.rest.get("hit"), Ok(Some(true)))).unwrap_or(0)
@@ -186,6 +195,17 @@ impl SearchPage {
     /// marks as the hit, else its first.
     pub fn found(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter_map(|group| group.get(hit(group)))
+    }
+
+    /// Without what was found in other channels, as a search of a channel finds it in its threads. What is left
+    /// may be less than was asked for.
+    #[must_use]
+    pub fn in_channels(mut self, channels: impl IntoIterator<Item = impl Into<ChannelId>>) -> Self {
+        let channels: BTreeSet<ChannelId> = channels.into_iter().map(Into::into).collect();
+        self.messages.retain(|group| {
+            group.get(hit(group)).is_some_and(|message| channels.contains(&message.channel_id))
+        });
+        self
     }
 
     /// The same, taken out.

@@ -106,18 +106,19 @@ impl Attachment {
 
     /// Saves it as a new file at this path; at most [`DOWNLOAD_LIMIT`] bytes, unless
     /// [`at_most`](Call::at_most) says otherwise.
-    pub fn save_to(&self, path: &str) -> Call<Download> {
-        Download::new(&self.url, path, DOWNLOAD_LIMIT)
+    pub fn save_to(&self, path: impl AsRef<str>) -> Call<Download> {
+        Download::new(&self.url, path.as_ref(), DOWNLOAD_LIMIT)
     }
 
     /// Saves it as a new file in this folder, under its id and its own name made safe, as
     /// [`unique_file_name`](Self::unique_file_name) has them: never outside the folder, and never in the place of
     /// another attachment. [`save_to`](Self::save_to) with [`safe_file_name`](Self::safe_file_name) leaves out the
     /// id.
-    pub fn save_in(&self, folder: &str) -> Call<Download> {
+    pub fn save_in(&self, folder: impl AsRef<str>) -> Call<Download> {
+        let folder = folder.as_ref();
         let folder = if folder.is_empty() { "." } else { folder };
         let slash = if folder.ends_with(['/', '\\']) { "" } else { "/" };
-        self.save_to(&format!("{folder}{slash}{}", self.unique_file_name()))
+        self.save_to(format!("{folder}{slash}{}", self.unique_file_name()))
     }
 }
 

@@ -76,6 +76,10 @@ pub(crate) enum Rule {
     ForumThread,
     /// A webhook's settings.
     WebhookName,
+    /// An application's command, or a list of all.
+    Command,
+    /// A guild's settings.
+    Guild,
     /// The fields and the one file, of this name, go as parts of a form, not as JSON.
     Form(&'static str),
 }
@@ -179,6 +183,61 @@ impl Draft {
             Err(error) => self.refuse(Invalid::new(name.to_string(), error.to_string())),
         }
         self
+    }
+
+    /// Gives it named parameters, of an object or a struct: in the query of a GET or DELETE, and in the JSON body of
+    /// any other. In a query a list repeats the name, null is left out, and an object is refused.
+    ///
+    /// ```
+    /// use sanscord::machine::Method;
+    /// use sanscord::rest::Draft;
+    /// use serde_json::json;
+    ///
+    /// let draft = Draft::new(Method::Get, "/guilds/1/new-things").with(json!({ "limit": 5, "has": ["a", "b"] }));
+    /// assert_eq!(draft.queries().len(), 3);
+    /// let draft = Draft::new(Method::Post, "/guilds/1/new-things").with(json!({ "name": "x" }));
+    /// assert_eq!(draft.json(), Some(json!({ "name": "x" })));
+    /// ```
+    #[must_use]
+    pub fn with(mut self, params: impl Serialize) -> Self {
+        let params = match serde_json::to_value(params) {
+            Ok(Value::Object(params)) => params,
+            Ok(_) => {
+                self.refuse(Invalid::new("parameters", "have no names: only an object's or a struct's do"));
+                return self;
+            }
+            Err(error) => {
+                self.refuse(Invalid::new("parameters", error.to_string()));
+                return self;
+            }
+        };
+        for (name, value) in params {
+            match self.method {
+                Method::Get | Method::Delete => self.ask(&name, value),
+                Method::Patch | Method::Post | Method::Put => {
+                    self.set(&name, value);
+                }
+            }
+        }
+        self
+    }
+
+    /// Adds a value to the query, as Discord reads it there (discord-api-docs, Reference, Boolean Query Strings and
+    /// Array Query Strings).
+    fn ask(&mut self, name: &str, value: Value) {
+        match value {
+            Value::Null => {}
+            Value::String(text) => {
+                self.query(name.to_string(), text);
+            }
+            Value::Bool(_) | Value::Number(_) => {
+                self.query(name.to_string(), value);
+            }
+            Value::Array(values) => values.into_iter().for_each(|value| self.ask(name, value)),
+            Value::Object(_) => {
+                self.refuse(Invalid::new(name.to_string(), "is an object, which no query can hold"));
+            }
+        }
     }
 
     /// Sends this as the JSON body: an object's fields can be set further.

@@ -13,7 +13,7 @@
 //!
 //! A client of an adapter makes it, `discord.call(call)`, and answers with the endpoint's own type or an [`Error`]. The
 //! calls of an id or object stand with it ([`ChannelId`](crate::id::ChannelId), [`Message`](crate::object::Message),
-//! ...); [`endpoint`] has them all by name. What is not modelled is said with [`Call::set`] and [`Call::query`], or by a
+//! ...), those of our own user and its guilds with [`Me`]; [`endpoint`] has them all by name. What is not modelled is said with [`Call::set`] and [`Call::query`], or by a
 //! [`Draft`] of any path, whose answer [`Raw`](call::Raw) reads as whatever you name:
 //!
 //! ```
@@ -21,9 +21,10 @@
 //! use sanscord::object::Json;
 //! use sanscord::rest::Draft;
 //! use sanscord::rest::call::Raw;
+//! use serde_json::json;
 //!
-//! let mut draft = Draft::new(Method::Get, "/guilds/81384788765712384/new-things");
-//! draft.query("limit", 5);
+//! // In the query, as it is a GET; in the JSON body of a POST.
+//! let draft = Draft::new(Method::Get, "/guilds/81384788765712384/new-things").with(json!({ "limit": 5 }));
 //! let call = Raw::<Json>::call(draft);
 //! assert_eq!(call.to_string(), "GET /guilds/81384788765712384/new-things");
 //! ```
@@ -102,6 +103,7 @@ pub use error::RestError;
 pub use failure::{Cause, Error};
 pub use gateway::GatewayBot;
 pub use invalid::Invalid;
+pub use methods::{Me, When};
 pub use task::{Progress, Step, Task};
 pub use upload::File;
 pub use webhook_url::WebhookUrl;

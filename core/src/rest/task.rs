@@ -7,6 +7,7 @@
 //! | [`BulkDelete`] | `BulkDelete::new(channel, ids, now)` | the ids of deleted messages |
 //! | [`SearchAndDelete`] | `guild.search().content("x").all().delete(now)` | the messages that it deletes, or would |
 //! | [`GuildTree`] | `GuildTree::new(guild)` | a guild's channels, threads and members, as one text |
+//! | [`ActiveThreads`] | `channel.threads()` | a channel's active threads |
 //! | [`Find`] | `Find::guild("name")`, `channel`, `member` | the first of that name |
 //!
 //! Each is a value that can be serialized at any time and goes on where it was when it is loaded, in another process
@@ -23,6 +24,7 @@ mod query;
 mod search;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tree;
 
 pub use delete::BulkDelete;
@@ -32,6 +34,7 @@ pub use moment::{Moment, NoMoment};
 pub use pages::{Order, Paged, Pages};
 pub use purge::SearchAndDelete;
 pub use search::Search;
+pub use threads::ActiveThreads;
 pub use tree::{GuildTree, Tree};
 
 use serde::{Deserialize, Serialize};

@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use crate::id::{
     ApplicationId, AttachmentId, ChannelId, GuildId, InteractionId, MessageId, RoleId, UserId, WebhookId,
 };
-use crate::machine::{Body, Part, Request, Response};
-use crate::object::{Interaction, Message, MessageFlags, Permissions};
+use crate::machine::{Body, Method, Part, Request, Response};
+use crate::object::{
+    Channel, Interaction, Message, MessageFlags, Permissions, SearchPage, ThreadList, User, UserGuild,
+};
 use crate::rest::endpoint::{self, *};
 use crate::rest::upload::File;
 use crate::rest::value::{AllowedMentions, Embed, EmojiName, Poll, data_uri};
-use crate::rest::{Api, Call, Draft, Endpoint, Invalid};
+use crate::rest::{Api, Call, Draft, Endpoint, Invalid, Me};
 use crate::secret::Token;
 use crate::time::Duration;
 
@@ -152,8 +154,8 @@ fn calls_on_the_wire() {
             format!("PATCH {api}/webhooks/4/tok-en/messages/@original\n{JSON}{{\"content\":\"x\"}}"),
         ),
         (
-            SetGlobalCommands::new(ApplicationId(4), vec![json!({"name": "a"})]).into_draft(),
-            format!("PUT {api}/applications/4/commands\n{both}[{{\"name\":\"a\"}}]"),
+            SetGlobalCommands::new(ApplicationId(4), vec![json!({"name": "a", "type": 2})]).into_draft(),
+            format!("PUT {api}/applications/4/commands\n{both}[{{\"name\":\"a\",\"type\":2}}]"),
         ),
         (
             message().edit().content("x").into_draft(),
@@ -465,6 +467,46 @@ fn what_discord_refuses_is_not_sent() {
             "name: contains \"discord\"",
         ),
         (CHANNEL.create_webhook(text(81)).into(), CHANNEL.create_webhook(text(80)).into(), "name: has 81"),
+        (
+            WebhookId(6).send("t", "x").username("the DISCORD cat").into(),
+            WebhookId(6).send("t", "the DISCORD cat").username("the cat").into(),
+            "username: contains \"discord\"",
+        ),
+        (
+            WebhookId(6).send("t", "x").username("Clyde").without_wait().into(),
+            WebhookId(6).send("t", "x").username("Cly de").without_wait().into(),
+            "username: contains \"clyde\"",
+        ),
+        (
+            CreateGlobalCommand::new(ApplicationId(4), "n").nsfw(true).into(),
+            CreateGlobalCommand::new(ApplicationId(4), "n").nsfw(true).kind(2_u32).into(),
+            "description: is missing",
+        ),
+        (
+            CreateGuildCommand::new(ApplicationId(4), GUILD, "n").kind(1_u32).description("").into(),
+            CreateGuildCommand::new(ApplicationId(4), GUILD, "n").kind(1_u32).description("d").into(),
+            "description: is missing",
+        ),
+        (
+            SetGuildCommands::new(
+                ApplicationId(4),
+                GUILD,
+                [json!({ "name": "a", "description": "d" }), json!({ "name": "b" })],
+            )
+            .into(),
+            SetGuildCommands::new(
+                ApplicationId(4),
+                GUILD,
+                [json!({ "name": "a", "description": "d" }), json!({ "name": "b", "type": 3 })],
+            )
+            .into(),
+            "[1].description: is missing",
+        ),
+        (
+            GUILD.edit().afk_timeout(120_u32).into(),
+            GUILD.edit().afk_timeout(1800_u32).into(),
+            "afk_timeout: is 120, but Discord takes 60, 300, 900, 1800 or 3600",
+        ),
         (GUILD.search().has("picture").into(), GUILD.search().has("-image").into(), "has: is \"picture\""),
         (
             GUILD.search().sort_by("age").into(),
@@ -559,6 +601,100 @@ fn a_nonce_makes_a_new_message_repeatable() {
     assert!(!draft.is_repeatable());
     assert!(message().edit().into_draft().is_repeatable());
     assert!(!GUILD.create_role("r").into_draft().is_repeatable());
+}
+
+/// Objects are asked for what their ids are, and know the rest.
+#[test]
+fn objects_know_their_own() {
+    let channel = |fields: Value| {
+        let mut channel = json!({ "id": "5", "type": 0, "guild_id": "7" });
+        channel.as_object_mut().expect("an object").extend(fields.as_object().cloned().unwrap_or_default());
+        serde_json::from_value::<Channel>(channel).expect("a channel")
+    };
+    let guild: UserGuild = serde_json::from_value(json!({ "id": "7", "name": "g" })).expect("a guild");
+    let user: User = serde_json::from_value(json!({ "id": "8", "username": "u" })).expect("a user");
+    let text = channel(json!({}));
+    let in_guild: Message =
+        serde_json::from_value(json!({ "id": "9", "channel_id": "5", "guild_id": "7" })).expect("a message");
+    let api = "https://d/api/v10";
+    for (draft, vector) in [
+        (Me.get().into_draft(), format!("GET {api}/users/@me\n{BOT}")),
+        (Me.guilds().limit(3_u32).into_draft(), format!("GET {api}/users/@me/guilds?limit=3\n{BOT}")),
+        (Me.dms().into_draft(), format!("GET {api}/users/@me/channels\nauthorization: user-secret\n")),
+        (Me.application().into_draft(), format!("GET {api}/applications/@me\n{BOT}")),
+        (message().channel().into_draft(), format!("GET {api}/channels/5\n{BOT}")),
+        (message().before().into_draft(), format!("GET {api}/channels/5/messages?before=9&limit=5\n{BOT}")),
+        (message().after().into_draft(), format!("GET {api}/channels/5/messages?after=9&limit=5\n{BOT}")),
+        (message().around().into_draft(), format!("GET {api}/channels/5/messages?around=9&limit=11\n{BOT}")),
+        (
+            message().before().limit(7_u32).into_draft(),
+            format!("GET {api}/channels/5/messages?before=9&limit=7\n{BOT}"),
+        ),
+        (text.typing().into_draft(), format!("POST {api}/channels/5/typing\n{BOT}")),
+        (text.webhooks().into_draft(), format!("GET {api}/channels/5/webhooks\n{BOT}")),
+        (text.pins().into_draft(), format!("GET {api}/channels/5/messages/pins\n{BOT}")),
+        (
+            text.create_webhook("w").into_draft(),
+            format!("POST {api}/channels/5/webhooks\n{BOT}{JSON}{{\"name\":\"w\"}}"),
+        ),
+        (
+            text.bulk_delete([MessageId(1), MessageId(2)]).into_draft(),
+            format!("POST {api}/channels/5/messages/bulk-delete\n{BOT}{JSON}{{\"messages\":[\"1\",\"2\"]}}"),
+        ),
+        (
+            text.search().content("x").into_draft(),
+            format!("GET {api}/guilds/7/messages/search?channel_id=5&content=x\n{BOT}"),
+        ),
+        (
+            channel(json!({ "type": 1, "guild_id": null })).search().content("x").into_draft(),
+            format!("GET {api}/channels/5/messages/search?content=x\nauthorization: user-secret\n"),
+        ),
+        (guild.channels().into_draft(), format!("GET {api}/guilds/7/channels\n{BOT}")),
+        (
+            user.dm().into_draft(),
+            format!("POST {api}/users/@me/channels\n{BOT}{JSON}{{\"recipient_id\":\"8\"}}"),
+        ),
+    ] {
+        assert_eq!(wire(draft), vector);
+    }
+    assert_eq!(in_guild.guild().map(|call| call.to_string()).as_deref(), Some("GET /guilds/7"));
+    assert!(message().guild().is_none());
+    let why = refused(channel(json!({ "guild_id": null })).search().content("x"));
+    assert_eq!(why, "guild_id: is not known of this channel: fetch it first, or ask its guild");
+}
+
+/// The method says whether parameters go into the query or the body.
+#[test]
+fn raw_requests_take_named_parameters() {
+    let new = |method| Draft::new(method, "/x");
+    let params = || json!({ "a": [1, true, "x y"], "b": null, "c": "z" });
+    for method in [Method::Get, Method::Delete] {
+        let wire = wire(new(method).with(params()));
+        assert_eq!(wire, format!("{method} https://d/api/v10/x?a=1&a=true&a=x%20y&c=z\n{BOT}"));
+    }
+    for method in [Method::Post, Method::Put, Method::Patch] {
+        let wire = wire(new(method).with(params()));
+        let body = "{\"a\":[1,true,\"x y\"],\"b\":null,\"c\":\"z\"}";
+        assert_eq!(wire, format!("{method} https://d/api/v10/x\n{BOT}{JSON}{body}"));
+    }
+    assert!(refused(new(Method::Get).with(json!({ "a": {} }))).starts_with("a: is an object"));
+    assert!(refused(new(Method::Post).with(json!([1]))).starts_with("parameters: have no names"));
+}
+
+#[test]
+fn what_other_channels_hold_can_be_left_out_of_a_page() {
+    let hit = |id: &str, channel: &str| json!([{ "id": id, "channel_id": channel, "hit": true }]);
+    let page: SearchPage = serde_json::from_value(json!({
+        "total_results": 3, "messages": [hit("1", "5"), hit("2", "6"), hit("3", "5")]
+    }))
+    .expect("a page");
+    let left: Vec<u64> = page.in_channels([CHANNEL]).found().map(|message| message.id.0).collect();
+    assert_eq!(left, [1, 3]);
+    let list: ThreadList = serde_json::from_value(json!({
+        "threads": [{ "id": "1", "type": 11, "parent_id": "5" }, { "id": "2", "type": 11, "parent_id": "6" }]
+    }))
+    .expect("a list");
+    assert_eq!(list.of(CHANNEL).map(|thread| thread.id.0).collect::<Vec<_>>(), [1]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::id::{ChannelId, GuildId, InteractionId, MessageId, RoleId, UserId, WebhookId};
-use crate::object::{Channel, DateTime, Emoji, Guild, Interaction, Message, Role, User, Webhook};
+use crate::object::{Channel, DateTime, Emoji, Guild, Interaction, Message, Role, User, UserGuild, Webhook};
 use crate::rest::upload::base64;
 
 /// An emoji as a path names it: a character of Unicode, or `name:id`.
@@ -271,6 +271,7 @@ macro_rules! ids {
 ids! {
     Channel => ChannelId;
     Guild => GuildId;
+    UserGuild => GuildId;
     Message => MessageId;
     Role => RoleId;
     User => UserId;

@@ -10,7 +10,7 @@ use sanscord::machine::{Fault, Method, Unanswered};
 use sanscord::object::{Json, Message};
 use sanscord::rest::endpoint::{CreateMessage, GetCurrentUser};
 use sanscord::rest::task::{BulkDelete, Find, GuildTree};
-use sanscord::rest::{Call, Cause, Draft, Error, File, Task, WebhookUrl};
+use sanscord::rest::{Call, Cause, Draft, Error, File, Me, Task, WebhookUrl};
 use sanscord::secret::Token;
 use sanscord_blocking::{Network, Options};
 use sanscord_testing::config::Config;
@@ -104,8 +104,12 @@ fn cause<T>(answer: Result<T, Error>) -> Option<Cause> {
 
 pub(crate) fn texts_and_objects_come_back<A: RestAdapter>() {
     let desk = Desk::<A>::new(present());
-    let me = A::call(&desk.discord, GetCurrentUser::new()).unwrap();
+    assert_eq!(A::base(&desk.discord), desk.stage.loopback.addresses().api_base);
+    let me = A::call(&desk.discord, Me.get()).unwrap();
     assert_eq!(me.username, "recorder");
+    let mine = A::call(&desk.discord, Me.guilds()).unwrap();
+    let channels = A::call(&desk.discord, mine.first().unwrap().channels()).unwrap();
+    assert!(channels.iter().any(|channel| channel.id == desk.channel));
     let text = "Grüße, 世界 👋\n\"quoted\" \\ and <tags>";
     let sent = desk.send(text).unwrap();
     assert_eq!((&*sent.content, sent.channel_id), (text, desk.channel));

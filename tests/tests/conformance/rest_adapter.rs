@@ -47,6 +47,8 @@ pub(crate) trait RestAdapter: Sized + 'static {
         look: impl FnOnce(&Session) -> T + Send + 'static,
     ) -> Option<T>;
 
+    fn base(discord: &Self::Discord) -> &str;
+
     fn stop(discord: &Self::Discord);
 }
 
@@ -107,6 +109,10 @@ impl RestAdapter for Blocking {
         look: impl FnOnce(&Session) -> T + Send + 'static,
     ) -> Option<T> {
         discord.handle().call(|desk, _| look(desk.session())).ok()
+    }
+
+    fn base(discord: &Self::Discord) -> &str {
+        discord.base()
     }
 
     fn stop(discord: &Self::Discord) {
@@ -190,6 +196,10 @@ macro_rules! future_client {
                 look: impl FnOnce(&Session) -> T + Send + 'static,
             ) -> Option<T> {
                 $block_on(discord.handle().call(|desk, _| look(desk.session()))).ok()
+            }
+
+            fn base(discord: &Self::Discord) -> &str {
+                discord.base()
             }
 
             fn stop(discord: &Self::Discord) {

@@ -4,9 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, MessageId};
-use crate::object::Channel;
+use crate::object::{Channel, ChannelType};
 use crate::rest::call::Call;
 use crate::rest::endpoint::*;
+use crate::rest::invalid::Invalid;
+use crate::rest::methods::as_its_id;
+use crate::rest::task::ActiveThreads;
 use crate::rest::value::EmojiName;
 
 impl ChannelId {
@@ -94,7 +97,7 @@ impl ChannelId {
     }
 
     /// Searches a direct channel, as the user: [`SearchChannelMessages`]. A guild's channel is searched with
-    /// [`GuildId::search`].
+    /// [`GuildId::search`], or [`Channel::search`].
     pub fn search(self) -> Call<SearchChannelMessages> {
         SearchChannelMessages::new(self).as_user()
     }
@@ -164,25 +167,64 @@ impl ChannelId {
     }
 }
 
+as_its_id! {
+    Channel, ChannelId:
+    send(content: impl Into<String>) -> CreateMessage;
+    compose() -> CreateMessage;
+    messages() -> GetMessages;
+    message(message: impl Into<MessageId>) -> GetMessage;
+    edit_message(message: impl Into<MessageId>) -> EditMessage;
+    delete_message(message: impl Into<MessageId>) -> DeleteMessage;
+    bulk_delete(messages: impl IntoIterator<Item = impl Into<MessageId>>) -> BulkDeleteMessages;
+    edit() -> EditChannel;
+    delete() -> DeleteChannel;
+    typing() -> TriggerTyping;
+    pins() -> GetPins;
+    create_thread(name: impl Into<String>) -> StartThread;
+    create_post(name: impl Into<String>, content: impl Into<String>) -> StartForumThread;
+    archived_threads() -> GetPublicArchivedThreads;
+    thread_members() -> GetThreadMembers;
+    join_thread() -> JoinThread;
+    leave_thread() -> LeaveThread;
+    webhooks() -> GetChannelWebhooks;
+    create_webhook(name: impl Into<String>) -> CreateWebhook;
+    invites() -> GetChannelInvites;
+    create_invite() -> CreateChannelInvite;
+    set_voice_status(status: impl Into<String>) -> SetVoiceStatus;
+}
+
 impl Channel {
-    /// Sends a text: [`CreateMessage`].
-    pub fn send(&self, content: impl Into<String>) -> Call<CreateMessage> {
-        self.id.send(content)
+    /// The channel as it is now: [`GetChannel`].
+    pub fn refresh(&self) -> Call<GetChannel> {
+        self.id.get()
     }
 
-    /// A page of messages, the oldest first: [`GetMessages`].
-    pub fn messages(&self) -> Call<GetMessages> {
-        self.id.messages()
+    /// Searches it: a guild's channel as its guild is searched, limited to it and its threads
+    /// ([`SearchGuildMessages`]); a direct one by itself, as the user ([`SearchChannelMessages`], which knows fewer
+    /// parameters).
+    ///
+    /// A guild's channel that came within a guild's payload does not know its guild: that is refused.
+    pub fn search(&self) -> Call<SearchGuildMessages> {
+        if [ChannelType::DM, ChannelType::GROUP_DM].contains(&self.kind) {
+            return Call::from_draft(self.id.search().into_draft());
+        }
+        let mut call = SearchGuildMessages::new(self.guild_id.unwrap_or_default()).channel_id(self.id);
+        if self.guild_id.is_none() {
+            call.draft.refuse(no_guild());
+        }
+        call
     }
 
-    /// Edits it: [`EditChannel`].
-    pub fn edit(&self) -> Call<EditChannel> {
-        self.id.edit()
-    }
-
-    /// Deletes it for good: [`DeleteChannel`].
-    pub fn delete(&self) -> Call<DeleteChannel> {
-        self.id.delete()
+    /// Its active threads, of all those of its guild: [`GetActiveThreads`].
+    ///
+    /// A channel that came within a guild's payload does not know its guild: that is refused.
+    #[must_use]
+    pub fn threads(&self) -> ActiveThreads {
+        let mut call = GetActiveThreads::new(self.guild_id.unwrap_or_default());
+        if self.guild_id.is_none() {
+            call.draft.refuse(no_guild());
+        }
+        ActiveThreads::new(call, self.id)
     }
 
     /// Its guild; `None` if it is a direct one, or came within a guild's payload: [`GetGuild`].
@@ -196,4 +238,8 @@ impl Channel {
     pub fn parent(&self) -> Option<Call<GetChannel>> {
         self.parent_id.map(ChannelId::get)
     }
+}
+
+fn no_guild() -> Invalid {
+    Invalid::new("guild_id", "is not known of this channel: fetch it first, or ask its guild")
 }

@@ -3,9 +3,10 @@
 use alloc::string::String;
 
 use crate::id::{GuildId, RoleId, UserId};
-use crate::object::{Guild, Member};
+use crate::object::{Guild, Member, User, UserGuild};
 use crate::rest::call::Call;
 use crate::rest::endpoint::*;
+use crate::rest::methods::as_its_id;
 
 impl GuildId {
     /// The guild: [`GetGuild`].
@@ -124,7 +125,56 @@ impl GuildId {
     }
 }
 
+as_its_id! {
+    Guild, GuildId:
+    edit() -> EditGuild;
+    leave() -> LeaveGuild;
+    create_channel(name: impl Into<String>) -> CreateGuildChannel;
+    threads() -> GetActiveThreads;
+    member(user: impl Into<UserId>) -> GetGuildMember;
+    search_members(name: impl Into<String>) -> SearchGuildMembers;
+    edit_member(user: impl Into<UserId>) -> EditGuildMember;
+    add_role(user: impl Into<UserId>, role: impl Into<RoleId>) -> AddMemberRole;
+    remove_role(user: impl Into<UserId>, role: impl Into<RoleId>) -> RemoveMemberRole;
+    kick(user: impl Into<UserId>) -> RemoveGuildMember;
+    ban(user: impl Into<UserId>) -> CreateBan;
+    unban(user: impl Into<UserId>) -> RemoveBan;
+    bans() -> GetBans;
+    create_role(name: impl Into<String>) -> CreateGuildRole;
+    search() -> SearchGuildMessages;
+    webhooks() -> GetGuildWebhooks;
+    invites() -> GetGuildInvites;
+    audit_log() -> GetAuditLog;
+}
+
+as_its_id! {
+    UserGuild, GuildId:
+    get() -> GetGuild;
+    leave() -> LeaveGuild;
+    channels() -> GetGuildChannels;
+    threads() -> GetActiveThreads;
+    members() -> ListGuildMembers;
+    member(user: impl Into<UserId>) -> GetGuildMember;
+    search_members(name: impl Into<String>) -> SearchGuildMembers;
+    roles() -> GetGuildRoles;
+    search() -> SearchGuildMessages;
+    webhooks() -> GetGuildWebhooks;
+    invites() -> GetGuildInvites;
+    emojis() -> GetGuildEmojis;
+    audit_log() -> GetAuditLog;
+}
+
+as_its_id! {
+    User, UserId:
+    dm() -> CreateDm;
+}
+
 impl Guild {
+    /// The guild as it is now: [`GetGuild`].
+    pub fn refresh(&self) -> Call<GetGuild> {
+        self.id.get()
+    }
+
     /// Its channels, without threads: [`GetGuildChannels`].
     pub fn fetch_channels(&self) -> Call<GetGuildChannels> {
         self.id.channels()
@@ -133,11 +183,6 @@ impl Guild {
     /// A page of its members; 1 unless a limit is set: [`ListGuildMembers`].
     pub fn fetch_members(&self) -> Call<ListGuildMembers> {
         self.id.members()
-    }
-
-    /// Searches its messages: [`SearchGuildMessages`].
-    pub fn search(&self) -> Call<SearchGuildMessages> {
-        self.id.search()
     }
 }
 

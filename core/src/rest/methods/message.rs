@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use serde_json::json;
 
-use crate::id::ChannelId;
+use crate::id::{ChannelId, GuildId};
 use crate::object::Message;
 use crate::rest::call::Call;
 use crate::rest::draft::Known;
@@ -78,18 +78,29 @@ impl Message {
         self.channel_id.create_thread_from(self.id, name)
     }
 
-    /// At most so many messages before it, the oldest first: [`GetMessages`].
-    pub fn before(&self, limit: u32) -> Call<GetMessages> {
-        self.channel_id.messages().before(self.id).limit(limit)
+    /// The 5 messages before it, or as many as `limit` says, the oldest first: [`GetMessages`].
+    pub fn before(&self) -> Call<GetMessages> {
+        self.channel_id.messages().before(self.id).limit(5_u32)
     }
 
-    /// At most so many messages after it, the oldest first: [`GetMessages`].
-    pub fn after(&self, limit: u32) -> Call<GetMessages> {
-        self.channel_id.messages().after(self.id).limit(limit)
+    /// The 5 messages after it, or as many as `limit` says, the oldest first: [`GetMessages`].
+    pub fn after(&self) -> Call<GetMessages> {
+        self.channel_id.messages().after(self.id).limit(5_u32)
     }
 
-    /// At most so many messages around it, the oldest first, it among them: [`GetMessages`].
-    pub fn around(&self, limit: u32) -> Call<GetMessages> {
-        self.channel_id.messages().around(self.id).limit(limit)
+    /// The 11 messages around it, or as many as `limit` says, the oldest first, it among them: [`GetMessages`].
+    pub fn around(&self) -> Call<GetMessages> {
+        self.channel_id.messages().around(self.id).limit(11_u32)
+    }
+
+    /// Its channel: [`GetChannel`].
+    pub fn channel(&self) -> Call<GetChannel> {
+        self.channel_id.get()
+    }
+
+    /// Its guild; `None` if it is a direct one, or if no event brought it: [`GetGuild`].
+    #[must_use]
+    pub fn guild(&self) -> Option<Call<GetGuild>> {
+        self.guild_id.map(GuildId::get)
     }
 }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use crate::id::{ChannelId, GuildId, MessageId, UserId};
 use crate::object::{Ban, Channel, Member, Message, Pin, PinPage, ThreadList, ThreadMember, User, UserGuild};
 use crate::rest::endpoint::{
-    GetBans, GetCurrentUserGuilds, GetGuildChannels, GetJoinedPrivateArchivedThreads, GetMessages, GetPins,
-    GetPollAnswerVoters, GetPrivateArchivedThreads, GetPublicArchivedThreads, GetReactions, GetThreadMembers,
-    ListGuildMembers, SearchGuildMembers,
+    GetActiveThreads, GetBans, GetCurrentUserGuilds, GetGuildChannels, GetJoinedPrivateArchivedThreads,
+    GetMessages, GetPins, GetPollAnswerVoters, GetPrivateArchivedThreads, GetPublicArchivedThreads,
+    GetReactions, GetThreadMembers, ListGuildMembers, SearchGuildMembers,
 };
 use crate::rest::task::moment::Moment;
 use crate::rest::task::pages::{Order, Paged, Pages};
@@ -72,6 +72,7 @@ paged! {
         shared by |pin| Some(pin.message.id.0), Moment::next;
     GetCurrentUserGuilds: Up 1..=200 Vec<UserGuild> => UserGuild, GuildId = |guild| Some(guild.id);
     GetGuildChannels: Once 1..=500 Vec<Channel> => Channel, ChannelId = |channel| Some(channel.id);
+    GetActiveThreads: Once 1..=1000 ThreadList => Channel, ChannelId = |thread| Some(thread.id);
     ListGuildMembers: Up 1..=1000 Vec<Member> => Member, UserId = member;
     SearchGuildMembers: Once 1..=1000 Vec<Member> => Member, UserId = member;
     GetBans: Up 1..=1000 Vec<Ban> => Ban, UserId = |ban| Some(ban.user.id);

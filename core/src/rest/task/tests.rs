@@ -21,6 +21,7 @@ mod delete;
 mod find;
 mod pages;
 mod search;
+mod threads;
 mod tree;
 
 /// What came of a task.
