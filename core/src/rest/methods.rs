@@ -21,7 +21,5 @@ mod message;
 mod search;
 mod webhook;
 
-use as_its_id;
-
 pub use me::Me;
 pub use search::When;

@@ -8,7 +8,6 @@ use crate::object::{Channel, ChannelType};
 use crate::rest::call::Call;
 use crate::rest::endpoint::*;
 use crate::rest::invalid::Invalid;
-use crate::rest::methods::as_its_id;
 use crate::rest::task::ActiveThreads;
 use crate::rest::value::EmojiName;
 

@@ -6,7 +6,6 @@ use crate::id::{GuildId, RoleId, UserId};
 use crate::object::{Guild, Member, User, UserGuild};
 use crate::rest::call::Call;
 use crate::rest::endpoint::*;
-use crate::rest::methods::as_its_id;
 
 impl GuildId {
     /// The guild: [`GetGuild`].
@@ -149,7 +148,6 @@ as_its_id! {
 
 as_its_id! {
     UserGuild, GuildId:
-    get() -> GetGuild;
     leave() -> LeaveGuild;
     channels() -> GetGuildChannels;
     threads() -> GetActiveThreads;
@@ -167,6 +165,13 @@ as_its_id! {
 as_its_id! {
     User, UserId:
     dm() -> CreateDm;
+}
+
+impl UserGuild {
+    /// The whole guild: [`GetGuild`].
+    pub fn fetch(&self) -> Call<GetGuild> {
+        self.id.get()
+    }
 }
 
 impl Guild {
