@@ -314,9 +314,10 @@ fn serve(stream: TcpStream, words: &SyncSender<Word>) -> io::Result<()> {
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MESSAGE))
         .max_frame_size(Some(MESSAGE));
-    let opened = tungstenite::accept_hdr_with_config(half, callback, Some(config));
+    let opened = tungstenite::accept_hdr_with_config(half, callback, Some(config))
+        .map_err(|error| io::Error::other(error.to_string()));
     let Some((client, queue)) = seat else { return Ok(()) };
-    let ended = opened.map_err(|error| io::Error::other(error.to_string())).and_then(|mut socket| {
+    let ended = opened.and_then(|mut socket| {
         socket.get_mut().listen()?;
         let thread = thread::Builder::new().name("sanscord-answers".into());
         thread.spawn(move || write(for_writer, &queue))?;
@@ -407,3 +408,6 @@ const MESSAGES: usize = 65_536;
 /// Bytes of a message; a route and an outcome have some 400.
 const MESSAGE: usize = 64 << 10;
 const READ_BUFFER: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests;

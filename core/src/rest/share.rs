@@ -17,6 +17,9 @@
 //!     ├───────────────────────────────>│ done 7, with the limits of the answer
 //! ```
 //!
+//! The line must be quick, as within a machine or a data centre: what was granted is taken to be counted by Discord two
+//! seconds later, where the limit over all routes is concerned. Buckets do not mind how slow it is.
+//!
 //! # When one of them is lost
 //!
 //! * A session ends: what it was granted counts as sent and lost, what it waited for is taken out of the queue.

@@ -77,6 +77,7 @@ conformance! {
     rest::a_webhook_posts_until_it_is_gone
     rest::many_calls_at_once_stay_within_their_limits
     rest::two_clients_share_a_limit_unknown_to_each_other
+    rest::clients_share_limits_by_an_office
     rest::a_limit_that_discord_tells_is_waited_for
     rest::failures_of_discords_are_repeated
     rest::nothing_is_sent_twice

@@ -9,15 +9,18 @@ use sanscord::id::{ChannelId, MessageId};
 use sanscord::machine::{Fault, Method, Unanswered};
 use sanscord::object::{Json, Message};
 use sanscord::rest::endpoint::{CreateMessage, GetCurrentUser};
+use sanscord::rest::share;
 use sanscord::rest::task::{BulkDelete, Find, GuildTree};
 use sanscord::rest::{Call, Cause, Draft, Error, File, Me, Task, WebhookUrl};
 use sanscord::secret::Token;
-use sanscord_blocking::{Network, Options};
+use sanscord::time::Timestamp;
+use sanscord_blocking::{Network, Office, Options};
 use sanscord_testing::config::Config;
 use sanscord_testing::fault::RestFault;
 use sanscord_testing::rest::settings::Limit;
 use serde_json::json;
 
+use super::adapter::{Blocking, Tokio};
 use super::rest_adapter::RestAdapter;
 use super::stage::{LIMIT, Stage, calm};
 
@@ -345,6 +348,63 @@ pub(crate) fn two_clients_share_a_limit_unknown_to_each_other<A: RestAdapter>() 
     // No client can foresee what another does, but each heeds what it is told.
     let limited = desk.stage.discord(|discord, _| discord.report().rest_statuses.get(&429).copied());
     assert!(limited.unwrap_or(0) < 40, "{limited:?}");
+}
+
+/// Clients of several adapters and one office: one set of limits; also when the office is replaced by another, and
+/// when one of them goes away.
+pub(crate) fn clients_share_limits_by_an_office<A: RestAdapter>() {
+    let mut config = present();
+    config.rest.limits.insert(POST.into(), Limit::new(5, Duration::from_millis(400)));
+    let channel = config.text_channel.0;
+    let stage = Stage::new(config);
+    let office = Office::listen("127.0.0.1:0").unwrap();
+    let told = || options(&stage).limits_at(office.url());
+    let (a, b, c) = (A::start(told()), Blocking::start(told()), Tokio::start(told()));
+    let desk = Desk::<A> { stage, channel, discord: a };
+    thread::scope(|scope| {
+        let all = [
+            scope.spawn(|| Blocking::all(&b, counting(channel, 20..40))),
+            scope.spawn(|| Tokio::all(&c, counting(channel, 40..60))),
+        ];
+        for answer in A::all(&desk.discord, counting(channel, 0..20)) {
+            answer.unwrap();
+        }
+        for answer in all.into_iter().flat_map(|all| all.join().unwrap()) {
+            answer.unwrap();
+        }
+    });
+    assert_each_once(&desk.texts(), 60);
+    let limited = desk.stage.discord(|discord, _| discord.report().rest_statuses.get(&429).copied());
+    assert_eq!(limited, None, "limits are foreseen");
+    desk.assert_proper();
+
+    // The next office at this address, a while later: what is asked meanwhile waits.
+    let (saved, address) = (office.save().unwrap(), office.address());
+    drop(office);
+    let mut machine = share::Office::new(share::Config::default());
+    machine.restore(Timestamp::ZERO, &saved, Duration::ZERO);
+    let office = thread::scope(|scope| {
+        let asked = scope.spawn(|| desk.send("meanwhile"));
+        thread::sleep(Duration::from_millis(300));
+        assert!(!asked.is_finished(), "nobody grants it");
+        let office = Office::listen_with(address, machine).unwrap();
+        asked.join().unwrap().unwrap();
+        office
+    });
+    Tokio::call(&c, channel.send("after")).unwrap();
+    let clients = |count: usize| {
+        let end = Instant::now() + LIMIT;
+        while office.with(|office, _| office.clients()).unwrap() != count {
+            assert!(Instant::now() < end, "there never were {count} clients");
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    clients(3);
+    drop(b);
+    clients(2);
+    A::stop(&desk.discord);
+    clients(1);
+    assert_eq!(office.with(|office, _| office.requests()).unwrap(), 0);
 }
 
 pub(crate) fn a_limit_that_discord_tells_is_waited_for<A: RestAdapter>() {

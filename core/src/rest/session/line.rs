@@ -396,3 +396,6 @@ const QUIET: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Offices are near: waiting calls are not to wait a minute more.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

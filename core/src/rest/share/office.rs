@@ -113,8 +113,9 @@ pub struct Saved {
 /// Grants turns to several sessions: see [`share`](super).
 ///
 /// It does no IO: whoever has the connections tells it who comes, what they say and who goes, and does what
-/// [`poll`](Self::poll) says. Each call takes a time that does not grow with the number of clients, but for what a
-/// limiter tells them all, and for [`leave`](Self::leave), which grows with what there is to clear away.
+/// [`poll`](Self::poll) says. What a call takes grows with the clients and accounts that there are, not with their
+/// requests; but for [`leave`](Self::leave), which clears them away, and for telling what a request waits for, which
+/// grows with those before it in its route.
 ///
 /// Bounded by [`Config`]. What waits to be polled is bounded by what was asked since it was.
 #[derive(Debug)]
