@@ -6,7 +6,9 @@
 mod http;
 
 pub(crate) use http::shown as shown_url;
-pub use http::{Body, Fault, MAX_BODY, Method, Part, Progress, Request, Response, Save, Unanswered};
+pub use http::{
+    AT_ONCE, Body, Fault, MAX_BODY, Method, Part, Progress, Request, Response, Save, TRANSFERS, Unanswered,
+};
 
 use alloc::boxed::Box;
 use alloc::string::String;

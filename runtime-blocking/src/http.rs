@@ -7,10 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sanscord::machine::{Fault, Request, RequestId, Response, Unanswered};
-use sanscord_host::http::{
-    AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, PIECE, Proxies, Proxy, TRANSFERS, is_transfer,
-};
+use sanscord::machine::{AT_ONCE, Fault, Request, RequestId, Response, TRANSFERS, Unanswered};
+use sanscord_host::http::{Exchange, Faults, KEPT, KEPT_FOR, PIECE, Proxies, Proxy};
 use sanscord_host::{Network, SetupError};
 use tracing::debug;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -96,7 +94,7 @@ impl Http {
         let deadline = now.checked_add(request.deadline).unwrap_or_else(|| now + Duration::from_secs(86_400));
         let flight = Arc::new(Flight::default());
         self.wanted.insert(id, Arc::clone(&flight));
-        let lane = if is_transfer(&request) { &mut self.transfers } else { &mut self.calls };
+        let lane = if request.is_transfer() { &mut self.transfers } else { &mut self.calls };
         lane.waiting.push_back(Waiting { id, request, deadline, flight });
         self.start();
     }

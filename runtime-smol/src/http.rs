@@ -11,11 +11,9 @@ use hyper::Uri;
 use hyper::body::Frame;
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
-use sanscord::machine::{Progress, Request, Response, Unanswered};
+use sanscord::machine::{AT_ONCE, Progress, Request, Response, TRANSFERS, Unanswered};
 use sanscord_host::failure::Unreached;
-use sanscord_host::http::{
-    AT_ONCE, Exchange, Faults, Proxy, Receiver, TRANSFERS, Target, Upload, is_transfer, uses_disk,
-};
+use sanscord_host::http::{Exchange, Faults, Proxy, Receiver, Target, Upload, uses_disk};
 use smol::Executor;
 use smol::lock::Semaphore;
 use smol_hyper::rt::FuturesIo;
@@ -53,7 +51,7 @@ impl Http {
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Response, Unanswered> {
         let (faults, begun) = (Faults::new(&request), Instant::now());
-        let slots = Arc::clone(if is_transfer(&request) { &self.transfers } else { &self.slots });
+        let slots = Arc::clone(if request.is_transfer() { &self.transfers } else { &self.slots });
         let slot = timeout(request.deadline, slots.acquire()).await;
         let _slot = slot.ok_or_else(|| faults.no_turn())?;
         let left = request.deadline.saturating_sub(begun.elapsed());

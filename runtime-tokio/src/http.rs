@@ -16,12 +16,9 @@ use hyper::header::PROXY_AUTHORIZATION;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use sanscord::machine::{Progress, Request, Response, Unanswered};
+use sanscord::machine::{AT_ONCE, Progress, Request, Response, TRANSFERS, Unanswered};
 use sanscord_host::failure::Unreached;
-use sanscord_host::http::{
-    AT_ONCE, Exchange, Faults, KEPT, KEPT_FOR, Proxy, Receiver, TRANSFERS, Target, Upload, is_transfer,
-    uses_disk,
-};
+use sanscord_host::http::{Exchange, Faults, KEPT, KEPT_FOR, Proxy, Receiver, Target, Upload, uses_disk};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -59,7 +56,7 @@ impl Http {
         report: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Response, Unanswered> {
         let (faults, begun) = (Faults::new(&request), Instant::now());
-        let slots = Arc::clone(if is_transfer(&request) { &self.transfers } else { &self.slots });
+        let slots = Arc::clone(if request.is_transfer() { &self.transfers } else { &self.slots });
         let slot = timeout(request.deadline, slots.acquire()).await;
         // Nobody closes them.
         let _slot = slot.map_err(|_| faults.no_turn())?;

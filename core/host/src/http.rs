@@ -25,13 +25,6 @@ pub use upload::Upload;
 
 use crate::failure::{CUT, Unreached, explain, is_cut, rustls_error, unreached};
 
-/// Requests that an adapter makes at once, [transfers](is_transfer) aside; more wait for their turn, and their
-/// deadlines run: [`Faults::no_turn`].
-pub const AT_ONCE: usize = 64;
-
-/// [Transfers](is_transfer) that an adapter makes at once, beside [`AT_ONCE`]: long ones hold no other request back.
-pub const TRANSFERS: usize = 16;
-
 /// How long a connection is kept that nobody uses.
 pub const KEPT_FOR: Duration = Duration::from_secs(60);
 
@@ -105,12 +98,6 @@ impl Exchange {
         let answer = Answer::new(request.save, inflate, meter, faults.clone());
         Ok(Self { method: request.method, url: request.url, target, proxy, headers, upload, answer })
     }
-}
-
-/// Whether a request may last: it carries files, or its answer is saved.
-#[must_use]
-pub const fn is_transfer(request: &Request) -> bool {
-    request.save.is_some() || matches!(request.body, Body::Parts(_))
 }
 
 /// Whether the disk is needed to prepare this request.

@@ -30,6 +30,14 @@ pub struct Request {
     pub deadline: Duration,
 }
 
+impl Request {
+    /// Whether it may last: it carries files, or its answer is saved.
+    #[must_use]
+    pub const fn is_transfer(&self) -> bool {
+        self.save.is_some() || matches!(self.body, Body::Parts(_))
+    }
+}
+
 /// Shows the method and the host only: the rest of the URL and header fields hold tokens.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +227,14 @@ impl Response {
 /// The longest HTTP body that a driver takes into memory, in bytes; a longer one is [`Unanswered`]. Attachments
 /// aside, Discord's answers stay far below it.
 pub const MAX_BODY: usize = 32 << 20;
+
+/// Requests that a driver makes at once, [transfers](Request::is_transfer) aside; more wait for their turn, and their
+/// deadlines run.
+pub const AT_ONCE: usize = 64;
+
+/// [Transfers](Request::is_transfer) that a driver makes at once, beside [`AT_ONCE`]: long ones hold no other request
+/// back.
+pub const TRANSFERS: usize = 16;
 
 /// Why an HTTP request got no answer.
 #[derive(Clone, Debug, Eq, PartialEq)]

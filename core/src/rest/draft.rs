@@ -273,6 +273,11 @@ impl Draft {
         }
     }
 
+    /// Whether it may last: it carries files, or its answer is saved.
+    pub(crate) fn is_transfer(&self) -> bool {
+        !self.files().is_empty() || self.save.is_some()
+    }
+
     /// The message's fields in the JSON body.
     pub(crate) fn message(&mut self) -> &mut Map<String, Value> {
         let nest = self.nest();

@@ -175,11 +175,8 @@ impl Limiter {
         if self.tickets[ticket].state == State::Waiting {
             self.drop_waiting(ticket);
         } else {
-            if self.take_back(ticket) {
-                self.global.give_back();
-            }
+            self.settle(ticket, &Outcome::Unsent);
             self.tickets.close(ticket);
-            self.look_again(lane);
             self.table.rest(lane, self.now);
         }
     }
@@ -208,6 +205,9 @@ impl Limiter {
             self.tickets.close(ticket);
             self.table.rest(index, self.now);
             return Err(refused);
+        }
+        if *outcome == Outcome::Unsent {
+            self.table.lane_mut(index).busy = self.now + BUSY;
         }
         self.tickets[ticket].state = State::Waiting;
         self.tickets.insert(&mut self.table.lane_mut(index).queue, ticket);
@@ -302,6 +302,8 @@ impl Limiter {
             waits(Reason::Invalid, resumes)
         } else if now < lane.held {
             waits(Reason::Held, lane.held)
+        } else if now < lane.busy {
+            waits(Reason::Busy, lane.busy)
         } else if let Turn::At(at) = turn {
             waits(Reason::Bucket { limit: bucket.limit }, at)
         } else if turn == Turn::Answer && bucket.kind == Kind::Windowed {
@@ -439,8 +441,9 @@ impl Limiter {
             if this.waiting == 0 {
                 continue;
             }
-            if this.held > now {
-                held = soonest(held, Some(this.held));
+            let opens = this.held.max(this.busy);
+            if opens > now {
+                held = soonest(held, Some(opens));
             } else if !open && !this.traits.interaction {
                 closed = true;
             } else {
@@ -547,11 +550,14 @@ impl Limiter {
 
     /// Notes what became of a granted request; answers with its lane.
     fn settle(&mut self, ticket: u32, outcome: &Outcome) -> u32 {
-        if self.take_back(ticket) {
-            self.global.counted(self.now);
+        match (self.take_back(ticket), outcome) {
+            (true, Outcome::Unsent) => self.global.give_back(),
+            (true, _) => self.global.counted(self.now),
+            (false, _) => {}
         }
         let lane = self.tickets[ticket].lane;
         match outcome {
+            Outcome::Unsent => {}
             Outcome::Answered(limits) => self.learn(ticket, lane, limits),
             Outcome::Lost => self.lose(lane),
         }
@@ -683,6 +689,8 @@ impl Limiter {
 
 /// A window of which an answer does not say how long it lasts, if no other did.
 const UNTOLD_WINDOW: Duration = Duration::from_secs(5);
+/// How long a request waits that nobody can send.
+const BUSY: Duration = Duration::from_millis(100);
 /// For how long Cloudflare refuses if it does not say.
 const UNTOLD_BAN: Duration = Duration::from_secs(60);
 /// Discord's codes for a webhook that is gone, or has another token (discord-api-docs, Opcodes and Status Codes).

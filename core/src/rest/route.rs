@@ -57,6 +57,9 @@ pub(crate) struct Traits {
     pub(crate) old: bool,
     /// Header fields mean nothing here: see [`Route::is_unreliable`].
     pub(crate) unreliable: bool,
+    /// Asked without a token, though it is no webhook's or interaction's.
+    #[serde(default)]
+    pub(crate) tokenless: bool,
 }
 
 impl Route {
@@ -102,7 +105,7 @@ impl Route {
             before = part;
         }
         let unreliable = template.starts_with("/guilds/{}/emojis");
-        let traits = Traits { interaction, old: false, unreliable };
+        let traits = Traits { interaction, old: false, unreliable, tokenless: false };
         Self::from_parts(method, template.into(), top, traits)
     }
 
@@ -134,6 +137,13 @@ impl Route {
     pub fn with_message_age(self, age: Duration) -> Self {
         let deletes = self.method == Method::Delete && &*self.template == "/channels/{}/messages/{}";
         let traits = Traits { old: deletes && age > OLD, ..self.traits };
+        Self::from_parts(self.method, self.template, self.top, traits)
+    }
+
+    /// The route for a request that shows no token: the bot's being refused says nothing of it.
+    #[must_use]
+    pub fn without_token(self) -> Self {
+        let traits = Traits { tokenless: true, ..self.traits };
         Self::from_parts(self.method, self.template, self.top, traits)
     }
 
@@ -170,7 +180,7 @@ impl Route {
     /// Whether the request shows the bot's token, rather than a webhook's or an interaction's.
     #[must_use]
     pub const fn needs_token(&self) -> bool {
-        !matches!(self.top, Top::Webhook(_, Some(_)) | Top::Interaction(..))
+        !self.traits.tokenless && !matches!(self.top, Top::Webhook(_, Some(_)) | Top::Interaction(..))
     }
 }
 

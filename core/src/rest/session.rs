@@ -37,13 +37,15 @@ use serde::Deserialize;
 
 use crate::backoff;
 use crate::entropy::Entropy;
-use crate::machine::{Fault, Input, Log, Machine, Output, RequestId, Response, Scope, Unanswered};
+use crate::machine::{
+    AT_ONCE, Body, Fault, Input, Log, Machine, Output, RequestId, Response, Scope, TRANSFERS, Unanswered,
+};
 use crate::outbox::Outbox;
 use crate::rest::api::Api;
-use crate::rest::draft::{Draft, is_url};
+use crate::rest::draft::{Draft, Identity, is_url};
 use crate::rest::error::RestError;
 use crate::rest::failure::{Cause, Error};
-use crate::rest::limiter::{self, Limiter, Limits, Outcome, Ticket, Wait};
+use crate::rest::limiter::{self, Limiter, Limits, Outcome, Refused, Ticket, Wait};
 use crate::rest::route::Route;
 use crate::time::{Duration, Timestamp, soonest};
 
@@ -95,6 +97,8 @@ pub struct Session {
     jobs: BTreeMap<CallId, Job>,
     tickets: BTreeMap<(Who, Ticket), CallId>,
     requests: BTreeMap<RequestId, CallId>,
+    /// Those that [may last](Draft::is_transfer).
+    transfers: BTreeSet<RequestId>,
     /// Deadlines and ends of rests.
     timers: BTreeSet<(Timestamp, CallId)>,
     out: Outbox<Event>,
@@ -122,6 +126,7 @@ impl Session {
             jobs: BTreeMap::new(),
             tickets: BTreeMap::new(),
             requests: BTreeMap::new(),
+            transfers: BTreeSet::new(),
             timers: BTreeSet::new(),
             out: Outbox::new(),
             is_stopped: false,
@@ -164,6 +169,14 @@ impl Session {
     pub const fn user_limiter(&self) -> Option<&Limiter> {
         match &self.turns {
             Turns::Own(own) => Some(&own.user),
+            Turns::Elsewhere(_) => None,
+        }
+    }
+
+    /// The same, to restore what another process learned.
+    pub const fn user_limiter_mut(&mut self) -> Option<&mut Limiter> {
+        match &mut self.turns {
+            Turns::Own(own) => Some(&mut own.user),
             Turns::Elsewhere(_) => None,
         }
     }
@@ -264,6 +277,7 @@ impl Session {
 
     fn route(&self, draft: &Draft) -> Route {
         let route = Route::new(draft.method(), draft.path());
+        let route = if draft.identity == Identity::Nobody { route.without_token() } else { route };
         let message = draft.path().rsplit('/').next().and_then(|id| id.parse::<u64>().ok());
         match (self.config.epoch, message) {
             (Some(epoch), Some(message)) => {
@@ -287,7 +301,7 @@ impl Session {
             }
             (Stage::Queued(_), None) => {}
             (Stage::Sent(ticket, request), who) => {
-                self.requests.remove(&request);
+                self.sent(request);
                 if let (Some(ticket), Some(who)) = (ticket, who) {
                     self.turns.complete(now, who, ticket, &Outcome::Lost);
                 }
@@ -322,7 +336,8 @@ impl Session {
             match turn {
                 Turn::Limiter(who, limiter::Event::Granted(ticket)) => {
                     match self.tickets.remove(&(who, ticket)) {
-                        Some(call) => self.send(call, Some((who, ticket))),
+                        Some(call) if self.has_room(call) => self.send(call, Some((who, ticket))),
+                        Some(call) => self.again(call, who, ticket, &Outcome::Unsent),
                         None => self.turns.cancel(now, who, ticket),
                     }
                 }
@@ -356,8 +371,9 @@ impl Session {
         }
         match self.config.api.request(&job.draft, &boundary) {
             Ok(mut request) => {
-                let transfers = !job.draft.files().is_empty() || request.save.is_some();
-                let most = match (transfers, job.draft.time_limit()) {
+                let is_transfer = job.draft.is_transfer();
+                let has_much = matches!(&request.body, Body::Bytes(body) if body.len() > MUCH);
+                let most = match (is_transfer || has_much || job.who.is_none(), job.draft.time_limit()) {
                     (true, Some(limit)) => limit,
                     (true, None) => self.config.transfer,
                     (false, _) => self.config.exchange,
@@ -367,6 +383,9 @@ impl Session {
                 let id = self.scope.request();
                 job.stage = Stage::Sent(ticket.map(|(_, ticket)| ticket), id);
                 self.requests.insert(id, call);
+                if is_transfer {
+                    self.transfers.insert(id);
+                }
                 self.out.push(Output::SendRequest(id, request));
             }
             Err(invalid) => self.fail(call, Cause::Invalid(invalid)),
@@ -388,7 +407,7 @@ impl Session {
     }
 
     fn on_response(&mut self, id: RequestId, answer: Result<Response, Unanswered>) {
-        let Some(call) = self.requests.remove(&id) else { return };
+        let Some(call) = self.sent(id) else { return };
         let Some(job) = self.jobs.get(&call) else { return };
         let Stage::Sent(ticket, _) = job.stage else { return };
         let (now, ticket) = (self.now, job.who.zip(ticket));
@@ -397,7 +416,7 @@ impl Session {
                 if let Some((who, ticket)) = ticket {
                     let limits = Limits::read(&response);
                     if response.status == 429 {
-                        self.again(call, who, ticket, limits);
+                        self.again(call, who, ticket, &Outcome::Answered(limits));
                         return;
                     }
                     self.turns.complete(now, who, ticket, &Outcome::Answered(limits));
@@ -439,19 +458,42 @@ impl Session {
         }
     }
 
-    /// A limit that was not foreseen, or could not be.
-    fn again(&mut self, call: CallId, who: Who, ticket: Ticket, limits: Limits) {
+    /// It takes its old place: a limit was not foreseen, or could not be, or there is no room to send it.
+    fn again(&mut self, call: CallId, who: Who, ticket: Ticket, outcome: &Outcome) {
         let now = self.now;
-        let requeued = self.turns.requeue(now, who, ticket, &Outcome::Answered(limits));
-        if let Err(why) = requeued {
-            self.finish(call, Cause::Held(why.to_string()));
-            return;
+        let Some(job) = self.jobs.get_mut(&call) else { return };
+        let requeued = match self.turns.requeue(now, who, ticket, outcome) {
+            Ok(()) => Ok(ticket),
+            // It took longer than a ticket is held.
+            Err(Refused::Unknown) => self.turns.request(now, who, &job.route),
+            Err(why) => Err(why),
+        };
+        match requeued {
+            Ok(ticket) => {
+                job.stage = Stage::Queued(ticket);
+                self.tickets.insert((who, ticket), call);
+                if *outcome != Outcome::Unsent {
+                    self.tell_wait(call);
+                }
+            }
+            Err(why) => self.finish(call, Cause::Held(why.to_string())),
         }
-        if let Some(job) = self.jobs.get_mut(&call) {
-            job.stage = Stage::Queued(ticket);
-            self.tickets.insert((who, ticket), call);
+    }
+
+    /// Whether a driver has room for what is granted. What waited in a driver would be counted when nobody expects
+    /// it.
+    fn has_room(&self, call: CallId) -> bool {
+        let Some(job) = self.jobs.get(&call) else { return true };
+        match job.draft.is_transfer() {
+            true => self.transfers.len() < TRANSFERS,
+            false => self.requests.len() - self.transfers.len() < AT_ONCE,
         }
-        self.tell_wait(call);
+    }
+
+    /// A request is not under way any more.
+    fn sent(&mut self, request: RequestId) -> Option<CallId> {
+        self.transfers.remove(&request);
+        self.requests.remove(&request)
     }
 
     fn retry(&mut self, call: CallId, transient: bool, cause: Cause) {
@@ -633,6 +675,8 @@ const DISCORD_EPOCH: u64 = 1_420_070_400_000;
 /// For how long a nonce is relied upon: Discord speaks of "a few minutes" (discord-api-docs, Create Message).
 const NONCE: Duration = Duration::from_secs(120);
 const FORGOTTEN: &str = "an earlier try may have been carried out, and it is too late to repeat it safely";
+/// Bytes of a body that may need more time than an exchange has: pictures go as text.
+const MUCH: usize = 64 << 10;
 /// For a trial that is not sent.
 const BOUNDARY: &str = "0123456789abcdef";
 

@@ -105,6 +105,9 @@ pub enum Outcome {
     Answered(Limits),
     /// It was sent, or it may have been, and there is no answer.
     Lost,
+    /// Nothing of it was sent: whoever sends has too much to do. [Requeued](super::Limiter::requeue), it is granted
+    /// again after a tenth of a second at the earliest.
+    Unsent,
 }
 
 /// For what a ticket waits.
@@ -133,6 +136,8 @@ pub enum Reason {
     /// Its route and top-level resource are held back: a 429 said so, by a limit that others share or that its
     /// bucket does not tell of.
     Held,
+    /// Whoever sends it has too much to do: see [`Outcome::Unsent`].
+    Busy,
     /// The limit over all routes.
     Global,
     /// A 429 stopped all routes.

@@ -30,6 +30,8 @@ pub(super) struct Lane {
     pub(super) in_flight: u32,
     /// Until when it is held back by a limit of its own.
     pub(super) held: Timestamp,
+    /// Until when nobody can send it.
+    pub(super) busy: Timestamp,
     /// How often in a row it was answered 429, and when it was last.
     refusals: u8,
     refused: Timestamp,
@@ -182,6 +184,7 @@ impl Table {
             waiting: 0,
             in_flight: 0,
             held: Timestamp::ZERO,
+            busy: Timestamp::ZERO,
             refusals: 0,
             refused: Timestamp::ZERO,
             told: Timestamp::ZERO,

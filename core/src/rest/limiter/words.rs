@@ -21,6 +21,7 @@ impl fmt::Display for Reason {
             Self::Bucket { limit } => write!(f, "the limit of its route, {limit} requests in a window"),
             Self::FirstAnswer => f.write_str("the first answer of its route, which tells its limit"),
             Self::Held => f.write_str("a limit of its route that Discord told by a 429"),
+            Self::Busy => f.write_str("an end of other requests: as many are under way as may be"),
             Self::Global => f.write_str("the limit over all routes"),
             Self::GlobalStop => f.write_str("a limit over all routes that Discord told by a 429"),
             Self::Cloudflare => f.write_str("the proxy before Discord, which refuses everything"),

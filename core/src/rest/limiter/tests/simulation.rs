@@ -318,7 +318,7 @@ impl Simulation {
                 way.told = way.told.or(named.then_some(self.now));
                 limits.status != 200
             }
-            Outcome::Lost => false,
+            Outcome::Lost | Outcome::Unsent => false,
         };
         if again {
             request.fate = Fate::Answered;
