@@ -1,8 +1,11 @@
-//! The driver's clock: the monotonic clock of the system, counted from the driver's start.
+//! The driver's clock: the monotonic clock of the system, counted from the driver's start. And limits of time.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
 use sanscord::time::Timestamp;
+use smol::Timer;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
@@ -22,6 +25,14 @@ impl Clock {
     pub(crate) fn at(&self, deadline: Timestamp) -> Instant {
         let day = Instant::now() + DAY;
         self.origin.checked_add(deadline.since_origin()).map_or(day, |at| at.min(day))
+    }
+}
+
+/// What comes of it, `None` if that takes longer.
+pub(crate) async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), Timer::after(limit)).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
     }
 }
 

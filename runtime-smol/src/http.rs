@@ -18,9 +18,9 @@ use smol::Executor;
 use smol::lock::Semaphore;
 use smol_hyper::rt::FuturesIo;
 
-use crate::dial::{Dialer, reach};
+use crate::clock::timeout;
+use crate::dial::Dialer;
 use crate::pool::{Pool, Sender, Way};
-use crate::socket::timeout;
 use crate::tls::Stream as Transport;
 
 /// What all requests share.
@@ -151,7 +151,7 @@ impl Http {
         let made = timeout(limit, async {
             let stream = match first {
                 // A proxy without a tunnel.
-                Some(at) if !target.secure => Transport::Plain(reach(at).await?),
+                Some(at) if !target.secure => Transport::Plain(self.dialer.reach(at).await?),
                 _ => self.dialer.dial(target, proxy).await?,
             };
             http1::handshake(FuturesIo::new(stream)).await.map_err(|error| Unreached::from(error.to_string()))

@@ -11,7 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::http1::SendRequest;
 use sanscord_host::http::{KEPT, KEPT_FOR, Target};
 
-use crate::socket::timeout;
+use crate::clock::timeout;
 
 /// What goes out.
 pub(crate) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;

@@ -21,6 +21,7 @@ use sanscord_host::http::Target;
 use smol::channel::{Receiver, Sender, bounded, unbounded};
 use smol::{Async, Timer};
 
+use crate::clock::timeout;
 use crate::dial::Dialer;
 use crate::tls::Stream;
 
@@ -49,13 +50,6 @@ pub(crate) async fn connect(url: &str, dialer: &Dialer) -> Result<Socket, Closed
         }
     });
     made.await.unwrap_or_else(|| Err(refused(format!("{host} did not answer within {limit:?}"))))
-}
-
-pub(crate) async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(future), Timer::after(limit)).await {
-        Either::Left((value, _)) => Some(value),
-        Either::Right(_) => None,
-    }
 }
 
 pub(crate) fn refused(reason: String) -> Closed {

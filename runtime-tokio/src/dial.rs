@@ -10,6 +10,7 @@ use sanscord_host::http::{Proxies, Proxy, Target, Tunnel};
 use sanscord_host::{Network, SetupError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout};
 
 use crate::tls::Stream;
 
@@ -34,29 +35,38 @@ impl Dialer {
     /// Leads to the target itself, through the proxy if there is one; shakes hands if TLS is asked for.
     pub(crate) async fn dial(&self, target: &Target, proxy: Option<&Proxy>) -> Result<Stream, Unreached> {
         let stream = match proxy.and_then(|proxy| Some((proxy, proxy.target()?))) {
-            Some((proxy, at)) => tunnel(reach(at).await?, Tunnel::new(proxy, target)).await?,
-            None => reach(target).await?,
+            Some((proxy, at)) => tunnel(self.reach(at).await?, Tunnel::new(proxy, target)).await?,
+            None => self.reach(target).await?,
         };
         match target.secure {
             true => Stream::handshake(Arc::clone(&self.tls), &target.host, stream).await,
             false => Ok(Stream::Plain(stream)),
         }
     }
-}
 
-/// Tries one address after the other.
-pub(crate) async fn reach(target: &Target) -> Result<TcpStream, Unreached> {
-    let Target { host, port, .. } = target;
-    let addresses = lookup_host((&**host, *port))
-        .await
-        .map_err(|error| format!("the name {host} could not be resolved: {error}"))?;
-    let addresses: Vec<_> = addresses.collect();
-    let stream = TcpStream::connect(&addresses[..])
-        .await
-        .map_err(|error| format!("{host} port {port} could not be reached: {error}"))?;
-    // Only costs time if it fails.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
+    /// Tries one address after the other; one that does not answer leaves time for the next.
+    pub(crate) async fn reach(&self, target: &Target) -> Result<TcpStream, Unreached> {
+        let (Target { host, port, .. }, begun) = (target, Instant::now());
+        let addresses = lookup_host((&**host, *port))
+            .await
+            .map_err(|error| format!("the name {host} could not be resolved: {error}"))?;
+        let addresses: Vec<_> = addresses.collect();
+        let mut last = "it has no address".to_owned();
+        for (index, address) in addresses.iter().enumerate() {
+            let others = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
+            let share = self.limit.saturating_sub(begun.elapsed()) / others;
+            match timeout(share, TcpStream::connect(*address)).await {
+                Ok(Ok(stream)) => {
+                    // Only costs time if it fails.
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => last = format!("{address} did not answer within {share:?}"),
+            }
+        }
+        Err(format!("{host} port {port} could not be reached: {last}").into())
+    }
 }
 
 async fn tunnel(mut stream: TcpStream, mut tunnel: Tunnel) -> Result<TcpStream, Unreached> {

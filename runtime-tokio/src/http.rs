@@ -24,7 +24,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
-use crate::dial::{Dialer, reach};
+use crate::dial::Dialer;
 use crate::tls::Stream as Transport;
 
 /// What all requests share.
@@ -145,7 +145,7 @@ impl Connect {
         let made = timeout(limit, async {
             match first {
                 // A proxy without a tunnel.
-                Some(at) if !target.secure => reach(at).await.map(Transport::Proxied),
+                Some(at) if !target.secure => self.0.reach(at).await.map(Transport::Proxied),
                 _ => self.0.dial(&target, proxy).await,
             }
         });
