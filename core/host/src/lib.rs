@@ -5,6 +5,8 @@
 //!
 //! Use an adapter; each re-exports what its users need.
 
+#[cfg(feature = "async")]
+pub mod client;
 pub mod discord;
 pub mod disk;
 #[cfg(feature = "async")]
