@@ -79,6 +79,8 @@ pub(super) fn capture<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<
 pub(super) trait Sink {
     /// Takes a whole value.
     fn put(self, text: &str);
+    /// Takes a null.
+    fn put_null(self);
     /// Takes a value that is written piece by piece.
     fn write<E>(self, write: impl FnOnce(&mut String) -> Result<(), E>) -> Result<(), E>;
 }
@@ -86,6 +88,10 @@ pub(super) trait Sink {
 impl Sink for &mut String {
     fn put(self, text: &str) {
         self.push_str(text);
+    }
+
+    fn put_null(self) {
+        self.push_str("null");
     }
 
     fn write<E>(self, write: impl FnOnce(&mut String) -> Result<(), E>) -> Result<(), E> {
@@ -122,6 +128,40 @@ impl<'de, K: Sink> Visitor<'de> for Capture<K> {
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         self.0.write(|out| deserializer.deserialize_any(Transcode(out)))
+    }
+}
+
+/// Takes the next value into a sink, as [`Capture`] does; null, which comes most often, without a detour.
+pub(super) struct Nullable<K>(pub(super) K);
+
+impl<'de, K: Sink> DeserializeSeed<'de> for Nullable<K> {
+    type Value = ();
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, K: Sink> Visitor<'de> for Nullable<K> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    #[inline]
+    fn visit_none<E: de::Error>(self) -> Result<(), E> {
+        self.0.put_null();
+        Ok(())
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        self.visit_none()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        Capture(self.0).deserialize(deserializer)
     }
 }
 

@@ -81,11 +81,31 @@ impl Rest {
 
     /// Begins an entry of the text.
     pub(super) fn push_key(&mut self, key: &str) {
-        // One allocation holds what is usually unknown.
-        self.text.reserve(key.len() + 60);
-        self.text.push(if self.text.is_empty() { '{' } else { ',' });
+        self.begin(key.len());
         push_string(&mut self.text, key);
         self.text.push(':');
+    }
+
+    /// Adds an entry whose name is written as it stands.
+    fn push(&mut self, name: &'static str, value: &str) {
+        self.begin(name.len() + value.len());
+        self.text.push('"');
+        self.text.push_str(name);
+        self.text.push_str("\":");
+        self.text.push_str(value);
+    }
+
+    /// Makes room for an entry.
+    fn begin(&mut self, length: usize) {
+        if self.text.is_empty() {
+            // One allocation holds what is usually unknown.
+            self.text.reserve(length + 60);
+            self.text.push('{');
+        } else {
+            // The quotes, the colon, and the brace behind the last.
+            self.text.reserve(length + 5);
+            self.text.push(',');
+        }
     }
 
     /// The text, to append a value to after its key.
@@ -142,11 +162,12 @@ impl Sink for Raw<'_> {
         match text {
             "null" => self.rest.null |= bit(self.field),
             "[]" if !self.typed => self.rest.came |= bit(self.field),
-            _ => {
-                self.rest.push_key(self.name);
-                self.rest.text.push_str(text);
-            }
+            _ => self.rest.push(self.name, text),
         }
+    }
+
+    fn put_null(self) {
+        self.rest.null |= bit(self.field);
     }
 
     fn write<E>(self, write: impl FnOnce(&mut String) -> Result<(), E>) -> Result<(), E> {

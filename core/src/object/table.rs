@@ -12,7 +12,7 @@ use crate::envelope::DecodeError;
 
 use super::entry;
 use super::names::Names;
-use super::raw::Capture;
+use super::raw::{Capture, Nullable};
 use super::rest::{Raw, Rest, bit};
 
 /// Makes objects of tables.
@@ -311,7 +311,7 @@ impl<'de, T: Fields> Visitor<'de> for ObjectVisitor<T> {
                 object.read(field, &mut map)?;
             } else if let Some(name) = table.names.get(field) {
                 let rest = object.rest_mut();
-                map.next_value_seed(Capture(Raw { rest, field, name, typed }))?;
+                map.next_value_seed(Nullable(Raw { rest, field, name, typed }))?;
                 if typed && !rest.is_null(field) {
                     text |= bit(field);
                 }

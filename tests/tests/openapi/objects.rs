@@ -1,6 +1,6 @@
 //! Every typed field of the objects against the description of what Discord answers with.
 
-use sanscord::object::*;
+use sanscord::object::{Embed, Poll, *};
 
 use super::*;
 
