@@ -1,4 +1,8 @@
 //! Posts a message with a file, on plain threads. `--help` tells the options.
+//!
+//! `Post` and `script` are this demonstration's: options, and a Discord of our own where there is no token. A
+//! script of your own has `Discord::from_env()?` and its own values in the place of `post`, and answers with
+//! `Result<(), Box<dyn Error>>`; the calls stay as they are.
 
 use sanscord::rest::File;
 use sanscord_blocking::Discord;

@@ -1,4 +1,9 @@
 //! Searches messages and deletes them, on smol. `--help` tells the options.
+//!
+//! `Purge` and `script` are this demonstration's: options, a Discord of our own where there is no token, and
+//! the count of errors. A script of your own has `Discord::from_env()?` and its own values in the place of
+//! `purge`, and answers with `Result<(), Box<dyn Error>>`; the calls stay as they are. The time that `delete`
+//! takes is milliseconds since 1970.
 
 use sanscord_smol::Discord;
 use sanscord_testing::example::script::{self, Purge};

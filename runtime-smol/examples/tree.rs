@@ -1,4 +1,8 @@
 //! Prints a guild's channels, threads and members, on smol. `--help` tells the options.
+//!
+//! `Tree` and `script` are this demonstration's: options, and a Discord of our own where there is no token. A
+//! script of your own has `Discord::from_env()?` and its own values in the place of `wanted`, and answers
+//! with `Result<(), Box<dyn Error>>`; the calls stay as they are.
 
 use sanscord::rest::task::GuildTree;
 use sanscord_smol::Discord;

@@ -1,4 +1,9 @@
 //! Posts a message as a webhook, on tokio. `--help` tells the options.
+//!
+//! `Webhook` and `script` are this demonstration's: options, and a Discord of our own where there is no URL.
+//! A script of your own has `Discord::from_env()?` and its own values in the place of `webhook`, and answers
+//! with `Result<(), Box<dyn Error>>`; the calls stay as they are. A webhook needs no token; its URL is
+//! `"https://..".parse::<WebhookUrl>()?`.
 
 use sanscord_testing::example::script::{self, Webhook};
 use sanscord_tokio::Discord;
