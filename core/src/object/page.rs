@@ -197,6 +197,14 @@ impl SearchPage {
         self.messages.iter().filter_map(|group| group.get(hit(group)))
     }
 
+    /// The same, taken out.
+    pub fn into_found(self) -> impl Iterator<Item = Message> {
+        self.messages.into_iter().filter_map(|group| {
+            let at = hit(&group);
+            group.into_iter().nth(at)
+        })
+    }
+
     /// Without what was found in other channels, as a search of a channel finds it in its threads. What is left
     /// may be less than was asked for.
     #[must_use]
@@ -206,13 +214,5 @@ impl SearchPage {
             group.get(hit(group)).is_some_and(|message| channels.contains(&message.channel_id))
         });
         self
-    }
-
-    /// The same, taken out.
-    pub fn into_found(self) -> impl Iterator<Item = Message> {
-        self.messages.into_iter().filter_map(|group| {
-            let at = hit(&group);
-            group.into_iter().nth(at)
-        })
     }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::account::Connection;
 use super::activity::RoleConnectionMetadata;
 use super::attachment::Attachment;
-use super::channel::Channel;
+use super::channel::{Channel, ThreadMember};
 use super::command::{ApplicationCommand, CommandPermissions};
 use super::embed::Sticker;
 use super::emoji::Emoji;
@@ -208,6 +208,11 @@ rows! {
         "user" Cell::of(it.user_id);
         "status" Cell::of(it.status);
         "ends" it.current_period_end.as_ref().map(time);
+    }
+    ThreadMember: |it| {
+        "user" it.user_id;
+        "name" it.member.as_ref().and_then(|member| member.display_name());
+        "since" it.join_timestamp.as_ref().map(time);
     }
     User: |it| {
         "id" Cell::of(it.id);

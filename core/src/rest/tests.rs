@@ -12,7 +12,7 @@ use crate::id::{
 };
 use crate::machine::{Body, Method, Part, Request, Response};
 use crate::object::{
-    Channel, Interaction, Message, MessageFlags, Permissions, SearchPage, ThreadList, User, UserGuild,
+    Channel, Interaction, List, Message, MessageFlags, Permissions, SearchPage, ThreadList, User, UserGuild,
 };
 use crate::rest::endpoint::{self, *};
 use crate::rest::upload::File;
@@ -703,6 +703,17 @@ fn messages_come_oldest_first() {
     let response = Response { status: 200, headers: Vec::new(), body: body.into() };
     let messages = Call::<GetMessages>::read(&response).expect("a page");
     assert_eq!(messages.iter().map(|message| message.id.0).collect::<Vec<_>>(), [1, 2, 3]);
+    // As it comes it is a table, and a list in all else.
+    let table = messages.to_string();
+    assert_eq!(table.lines().count(), 5, "{table}");
+    assert!(table.starts_with("id  ") && messages.html().starts_with("<table>"), "{table}");
+    let ids: Vec<MessageId> = (&messages).into_iter().map(|message| message.id).collect();
+    assert_eq!(ids.into_iter().collect::<List<_>>(), [MessageId(1), MessageId(2), MessageId(3)]);
+    let text = serde_json::to_string(&messages).expect("JSON");
+    assert_eq!(serde_json::from_str::<List<Message>>(&text).ok().as_ref(), Some(&messages));
+    assert_eq!(messages.clone(), messages.clone().into_inner());
+    assert_eq!(messages.into_iter().map(|message| message.id.0).sum::<u64>(), 6);
+    assert_eq!(GetMessages::ROW.answer, "List<Message>");
     // Nothing is what 204 brings.
     let response = Response { status: 204, headers: Vec::new(), body: bytes::Bytes::new() };
     assert_eq!(Call::<DeleteMessage>::read(&response), Ok(()));

@@ -37,7 +37,8 @@ impl File {
     }
 
     /// What is in the file at this path when it is sent, under its own name. It is read piece by piece; it may
-    /// hold [`FILE_LIMIT`] bytes unless [`limit`](Self::limit) says otherwise.
+    /// hold [`FILE_LIMIT`] bytes unless [`limit`](Self::limit) says otherwise. The adapters' `utf8` makes text of a
+    /// `std::path::Path`.
     pub fn path(path: impl Into<Box<str>>) -> Self {
         let path = path.into();
         let name = path.rsplit(['/', '\\']).next().unwrap_or_default().into();

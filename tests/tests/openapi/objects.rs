@@ -223,7 +223,7 @@ fn answers_are_described() {
             .collect();
         let inner = |answer: &'static str, outer: &str| Some(answer.strip_prefix(outer)?.strip_suffix('>')?);
         let answer = inner(row.answer, "Option<").unwrap_or(row.answer);
-        let (list, answer) = inner(answer, "Vec<").map_or((false, answer), |one| (true, one));
+        let (list, answer) = inner(answer, "List<").map_or((false, answer), |one| (true, one));
         if answer == "()" || ELSEWHERE.iter().any(|(known, _)| *known == answer) {
             continue;
         }

@@ -170,6 +170,7 @@ fn every_row_has_a_cell_for_each_column() {
     fits::<User>(user());
     fits::<Webhook>(webhook());
     fits::<UserGuild>(json!({"id": "1", "name": "n", "owner": true}));
+    fits::<ThreadMember>(json!({"id": "1", "user_id": "2", "flags": 0}));
     fits::<Ban>(json!({"user": user(), "reason": null}));
     fits::<AuditLogEntry>(json!({"id": "1", "action_type": 1}));
     fits::<ApplicationCommand>(json!({"id": "1", "name": "x"}));

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::id::{ApplicationId, EntitlementId, GuildId, SkuId, SubscriptionId, UserId};
 use crate::object::{
-    ActivityInstance, Application, Authorization, Entitlement, GatewayUrl, RoleConnectionMetadata, Sku,
+    ActivityInstance, Application, Authorization, Entitlement, GatewayUrl, List, RoleConnectionMetadata, Sku,
     Subscription,
 };
 use crate::rest::endpoint::{endpoints, setup};
@@ -52,18 +52,18 @@ endpoints! {
 
     /// What linked roles can ask for.
     GetRoleConnectionMetadata: Get "/applications/" {application_id: ApplicationId} "/role-connections/metadata"
-        => Vec<RoleConnectionMetadata> {}
+        => List<RoleConnectionMetadata> {}
 
     /// Sets what linked roles can ask for.
     SetRoleConnectionMetadata: Put "/applications/" {application_id: ApplicationId} "/role-connections/metadata"
-        => Vec<RoleConnectionMetadata>
+        => List<RoleConnectionMetadata>
     {
         /// All of it.
         whole records: Vec<Value>, 0..=5;
     }
 
     /// What was bought.
-    GetEntitlements: Get "/applications/" {application_id: ApplicationId} "/entitlements" => Vec<Entitlement> {
+    GetEntitlements: Get "/applications/" {application_id: ApplicationId} "/entitlements" => List<Entitlement> {
         /// By this user.
         query user_id: UserId;
         /// Of these articles, joined by commas.
@@ -106,10 +106,10 @@ endpoints! {
         {entitlement_id: EntitlementId} => () {}
 
     /// The application's articles.
-    GetSkus: Get "/applications/" {application_id: ApplicationId} "/skus" => Vec<Sku> {}
+    GetSkus: Get "/applications/" {application_id: ApplicationId} "/skus" => List<Sku> {}
 
     /// The subscriptions to an article.
-    GetSkuSubscriptions: Get "/skus/" {sku_id: SkuId} "/subscriptions" => Vec<Subscription> {
+    GetSkuSubscriptions: Get "/skus/" {sku_id: SkuId} "/subscriptions" => List<Subscription> {
         /// Below this id.
         query before: SubscriptionId;
         /// Above this id.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, OverwriteId, SoundId, TagId, UserId};
-use crate::object::{Channel, ChannelFlags, ChannelType, FollowedChannel, OverwriteType, Permissions};
+use crate::object::{Channel, ChannelFlags, ChannelType, FollowedChannel, List, OverwriteType, Permissions};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -121,7 +121,7 @@ endpoints! {
     RemoveGroupRecipient: Delete "/channels/" {channel_id: ChannelId} "/recipients/" {user_id: UserId} => () {}
 
     /// A guild's channels, without threads.
-    GetGuildChannels: Get "/guilds/" {guild_id: GuildId} "/channels" => Vec<Channel> {}
+    GetGuildChannels: Get "/guilds/" {guild_id: GuildId} "/channels" => List<Channel> {}
 
     /// Makes a channel.
     CreateGuildChannel: Post "/guilds/" {guild_id: GuildId} "/channels" with setup::thread => Channel {

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, CommandId, GuildId};
-use crate::object::{ApplicationCommand, CommandPermissions, Permissions};
+use crate::object::{ApplicationCommand, CommandPermissions, List, Permissions};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// The commands that all guilds have.
-    GetGlobalCommands: Get "/applications/" {application_id: ApplicationId} "/commands" => Vec<ApplicationCommand> {
+    GetGlobalCommands: Get "/applications/" {application_id: ApplicationId} "/commands" => List<ApplicationCommand> {
         /// Whether names and descriptions come in all languages.
         query with_localizations: bool;
     }
@@ -43,7 +43,7 @@ endpoints! {
     }
 
     /// Replaces all commands that all guilds have: those that are not listed go.
-    SetGlobalCommands: Put "/applications/" {application_id: ApplicationId} "/commands" with setup::command => Vec<ApplicationCommand> {
+    SetGlobalCommands: Put "/applications/" {application_id: ApplicationId} "/commands" with setup::command => List<ApplicationCommand> {
         /// The commands: 100 of chat, 15 each of users and messages at most.
         whole commands: Vec<Value>, 0..=130;
     }
@@ -79,7 +79,7 @@ endpoints! {
     DeleteGlobalCommand: Delete "/applications/" {application_id: ApplicationId} "/commands/" {command_id: CommandId} => () {}
 
     /// The commands of one guild.
-    GetGuildCommands: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" => Vec<ApplicationCommand> {
+    GetGuildCommands: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" => List<ApplicationCommand> {
         /// Whether names and descriptions come in all languages.
         query with_localizations: bool;
     }
@@ -111,7 +111,7 @@ endpoints! {
     }
 
     /// Replaces all commands of one guild: those that are not listed go.
-    SetGuildCommands: Put "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" with setup::command => Vec<ApplicationCommand> {
+    SetGuildCommands: Put "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands" with setup::command => List<ApplicationCommand> {
         /// The commands: 100 of chat, 15 each of users and messages at most.
         whole commands: Vec<Value>, 0..=130;
     }
@@ -147,7 +147,7 @@ endpoints! {
     DeleteGuildCommand: Delete "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} => () {}
 
     /// Who may use which command in a guild.
-    GetGuildCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/permissions" => Vec<CommandPermissions> {}
+    GetGuildCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/permissions" => List<CommandPermissions> {}
 
     /// Who may use a command in a guild.
     GetCommandPermissions: Get "/applications/" {application_id: ApplicationId} "/guilds/" {guild_id: GuildId} "/commands/" {command_id: CommandId} "/permissions" => CommandPermissions {}

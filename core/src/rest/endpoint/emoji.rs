@@ -4,12 +4,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, EmojiId, GuildId, RoleId, SoundId, StickerId, StickerPackId};
-use crate::object::{Emoji, EmojiList, SoundList, SoundboardSound, Sticker, StickerPack, StickerPackList};
+use crate::object::{
+    Emoji, EmojiList, List, SoundList, SoundboardSound, Sticker, StickerPack, StickerPackList,
+};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// A guild's emojis.
-    GetGuildEmojis: Get "/guilds/" {guild_id: GuildId} "/emojis" => Vec<Emoji> {}
+    GetGuildEmojis: Get "/guilds/" {guild_id: GuildId} "/emojis" => List<Emoji> {}
 
     /// One of a guild's emojis.
     GetGuildEmoji: Get "/guilds/" {guild_id: GuildId} "/emojis/" {emoji_id: EmojiId} => Emoji {}
@@ -74,7 +76,7 @@ endpoints! {
     GetStickerPack: Get "/sticker-packs/" {pack_id: StickerPackId} => StickerPack {}
 
     /// A guild's stickers.
-    GetGuildStickers: Get "/guilds/" {guild_id: GuildId} "/stickers" => Vec<Sticker> {}
+    GetGuildStickers: Get "/guilds/" {guild_id: GuildId} "/stickers" => List<Sticker> {}
 
     /// One of a guild's stickers.
     GetGuildSticker: Get "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId} => Sticker {}
@@ -106,7 +108,7 @@ endpoints! {
     DeleteGuildSticker: Delete "/guilds/" {guild_id: GuildId} "/stickers/" {sticker_id: StickerId} => () {}
 
     /// Discord's own sounds.
-    GetDefaultSoundboardSounds: Get "/soundboard-default-sounds" => Vec<SoundboardSound> {}
+    GetDefaultSoundboardSounds: Get "/soundboard-default-sounds" => List<SoundboardSound> {}
 
     /// A guild's sounds, as `items`.
     GetGuildSoundboardSounds: Get "/guilds/" {guild_id: GuildId} "/soundboard-sounds" => SoundList {}

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::id::{ChannelId, GuildId, IntegrationId, JoinRequestId, RoleId, UserId};
 use crate::object::{
     AuditLog, DateTime, Guild, GuildPreview, GuildTemplate, Incidents, Integration, JoinRequest,
-    JoinRequestPage, Locale, Onboarding, Pruned, SystemChannelFlags, VanityUrl, VoiceRegion, WelcomeScreen,
-    Widget, WidgetSettings,
+    JoinRequestPage, List, Locale, Onboarding, Pruned, SystemChannelFlags, VanityUrl, VoiceRegion,
+    WelcomeScreen, Widget, WidgetSettings,
 };
 use crate::rest::endpoint::{endpoints, setup};
 
@@ -84,10 +84,10 @@ endpoints! {
     }
 
     /// The voice regions that the guild can use.
-    GetGuildVoiceRegions: Get "/guilds/" {guild_id: GuildId} "/regions" => Vec<VoiceRegion> {}
+    GetGuildVoiceRegions: Get "/guilds/" {guild_id: GuildId} "/regions" => List<VoiceRegion> {}
 
     /// The programs that are in the guild, at most 50.
-    GetGuildIntegrations: Get "/guilds/" {guild_id: GuildId} "/integrations" => Vec<Integration> {}
+    GetGuildIntegrations: Get "/guilds/" {guild_id: GuildId} "/integrations" => List<Integration> {}
 
     /// Removes a program, with its webhooks and its bot.
     DeleteGuildIntegration: Delete "/guilds/" {guild_id: GuildId} "/integrations/" {integration_id: IntegrationId}
@@ -184,7 +184,7 @@ endpoints! {
     }
 
     /// The guild's templates.
-    GetGuildTemplates: Get "/guilds/" {guild_id: GuildId} "/templates" => Vec<GuildTemplate> {}
+    GetGuildTemplates: Get "/guilds/" {guild_id: GuildId} "/templates" => List<GuildTemplate> {}
 
     /// A template.
     GetGuildTemplate: Get "/guilds/templates/" {code: String} => GuildTemplate {}

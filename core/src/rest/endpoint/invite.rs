@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ApplicationId, ChannelId, GuildId, RoleId, ScheduledEventId, UserId};
-use crate::object::{Invite, TargetUsersJob};
+use crate::object::{Invite, List, TargetUsersJob};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -20,7 +20,7 @@ endpoints! {
     DeleteInvite: Delete "/invites/" {code: String} => Invite {}
 
     /// A channel's invites.
-    GetChannelInvites: Get "/channels/" {channel_id: ChannelId} "/invites" => Vec<Invite> {}
+    GetChannelInvites: Get "/channels/" {channel_id: ChannelId} "/invites" => List<Invite> {}
 
     /// Makes an invite. For a group of direct messages Discord may answer with nothing (its OpenAPI description).
     CreateChannelInvite: Post "/channels/" {channel_id: ChannelId} "/invites" => Option<Invite> {
@@ -43,7 +43,7 @@ endpoints! {
     }
 
     /// A guild's invites.
-    GetGuildInvites: Get "/guilds/" {guild_id: GuildId} "/invites" => Vec<Invite> {}
+    GetGuildInvites: Get "/guilds/" {guild_id: GuildId} "/invites" => List<Invite> {}
 
     /// Sets whom an invite is for: one [`file`](crate::rest::Call::file), CSV with a column of user ids.
     SetInviteTargetUsers: Put "/invites/" {code: String} "/target-users" with setup::target_users => () {}

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, RoleId, UserId};
-use crate::object::{Ban, BulkBanned, DateTime, Member, MemberFlags};
+use crate::object::{Ban, BulkBanned, DateTime, List, Member, MemberFlags};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -12,7 +12,7 @@ endpoints! {
     GetGuildMember: Get "/guilds/" {guild_id: GuildId} "/members/" {user_id: UserId} => Member {}
 
     /// A page of members, by id. Needs the intent GUILD_MEMBERS.
-    ListGuildMembers: Get "/guilds/" {guild_id: GuildId} "/members" => Vec<Member> {
+    ListGuildMembers: Get "/guilds/" {guild_id: GuildId} "/members" => List<Member> {
         /// How many at most; 1 if not given.
         query limit: u32, 1..=1000;
         /// Those whose id is above this one.
@@ -20,7 +20,7 @@ endpoints! {
     }
 
     /// Members whose user name or nickname begins so.
-    SearchGuildMembers: Get "/guilds/" {guild_id: GuildId} "/members/search" => Vec<Member> {
+    SearchGuildMembers: Get "/guilds/" {guild_id: GuildId} "/members/search" => List<Member> {
         /// The beginning.
         ask text as "query": String, 1..=100;
         /// How many at most; 1 if not given.
@@ -87,7 +87,7 @@ endpoints! {
     RemoveGuildMember: Delete "/guilds/" {guild_id: GuildId} "/members/" {user_id: UserId} => () {}
 
     /// A page of bans, by user id.
-    GetBans: Get "/guilds/" {guild_id: GuildId} "/bans" => Vec<Ban> {
+    GetBans: Get "/guilds/" {guild_id: GuildId} "/bans" => List<Ban> {
         /// How many at most; 1,000 if not given.
         query limit: u32, 1..=1000;
         /// Users whose id is below this one.

@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, MessageId, RoleId, StickerId, UserId};
-use crate::object::{Message, MessageFlags, SearchPage};
+use crate::object::{List, Message, MessageFlags, SearchPage};
 use crate::rest::endpoint::{endpoints, setup};
 use crate::rest::value::{AllowedMentions, Embed, Poll};
 
 endpoints! {
     /// A page of a channel's messages, the oldest first (on the wire the newest is). Without the permission
     /// READ_MESSAGE_HISTORY it is empty.
-    GetMessages: Get "/channels/" {channel_id: ChannelId} "/messages" => Vec<Message> {
+    GetMessages: Get "/channels/" {channel_id: ChannelId} "/messages" => List<Message> {
         /// Around this message.
         query around: MessageId;
         /// Older than this message.

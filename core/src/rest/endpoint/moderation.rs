@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{AutoModerationRuleId, ChannelId, GuildId, RoleId};
-use crate::object::AutoModerationRule;
+use crate::object::{AutoModerationRule, List};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// A guild's rules.
-    GetAutoModerationRules: Get "/guilds/" {guild_id: GuildId} "/auto-moderation/rules" => Vec<AutoModerationRule> {}
+    GetAutoModerationRules: Get "/guilds/" {guild_id: GuildId} "/auto-moderation/rules" => List<AutoModerationRule> {}
 
     /// One rule.
     GetAutoModerationRule: Get "/guilds/" {guild_id: GuildId} "/auto-moderation/rules/"

@@ -1,9 +1,7 @@
 //! Reactions and polls (discord-api-docs, Message, Poll).
 
-use alloc::vec::Vec;
-
 use crate::id::{ChannelId, MessageId, UserId};
-use crate::object::{Message, PollVoters, User};
+use crate::object::{List, Message, PollVoters, User};
 use crate::rest::endpoint::endpoints;
 use crate::rest::value::EmojiName;
 
@@ -22,7 +20,7 @@ endpoints! {
 
     /// Who reacted with an emoji.
     GetReactions: Get "/channels/" {channel_id: ChannelId} "/messages/" {message_id: MessageId} "/reactions/"
-        {emoji: EmojiName} => Vec<User>
+        {emoji: EmojiName} => List<User>
     {
         /// Those whose id is above this one.
         query after: UserId;

@@ -7,12 +7,12 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{GuildId, RoleId};
-use crate::object::{Permissions, Role};
+use crate::object::{List, Permissions, Role};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// A guild's roles.
-    GetGuildRoles: Get "/guilds/" {guild_id: GuildId} "/roles" => Vec<Role> {}
+    GetGuildRoles: Get "/guilds/" {guild_id: GuildId} "/roles" => List<Role> {}
 
     /// One role.
     GetGuildRole: Get "/guilds/" {guild_id: GuildId} "/roles/" {role_id: RoleId} => Role {}
@@ -41,7 +41,7 @@ endpoints! {
     }
 
     /// Moves roles: `[{"id", "position"}]`.
-    MoveGuildRoles: Patch "/guilds/" {guild_id: GuildId} "/roles" with setup::again => Vec<Role> {
+    MoveGuildRoles: Patch "/guilds/" {guild_id: GuildId} "/roles" with setup::again => List<Role> {
         /// Which where to.
         whole positions: Vec<Value>;
     }

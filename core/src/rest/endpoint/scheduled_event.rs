@@ -1,17 +1,16 @@
 //! Scheduled events (discord-api-docs, Guild Scheduled Event).
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, ScheduledEventId, UserId};
-use crate::object::{DateTime, ScheduledEvent, ScheduledEventUser};
+use crate::object::{DateTime, List, ScheduledEvent, ScheduledEventUser};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// A guild's events.
-    GetScheduledEvents: Get "/guilds/" {guild_id: GuildId} "/scheduled-events" => Vec<ScheduledEvent> {
+    GetScheduledEvents: Get "/guilds/" {guild_id: GuildId} "/scheduled-events" => List<ScheduledEvent> {
         /// Whether it is told how many are interested.
         query with_user_count: bool;
     }
@@ -82,7 +81,7 @@ endpoints! {
 
     /// A page of the users who are interested in an event, by id.
     GetScheduledEventUsers: Get "/guilds/" {guild_id: GuildId} "/scheduled-events/"
-        {guild_scheduled_event_id: ScheduledEventId} "/users" => Vec<ScheduledEventUser>
+        {guild_scheduled_event_id: ScheduledEventId} "/users" => List<ScheduledEventUser>
     {
         /// How many at most; 100 if not given.
         query limit: u32, 1..=100;

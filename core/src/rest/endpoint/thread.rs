@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, MessageId, TagId, UserId};
-use crate::object::{Channel, ChannelType, DateTime, ThreadList, ThreadMember};
+use crate::object::{Channel, ChannelType, DateTime, List, ThreadList, ThreadMember};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -69,7 +69,7 @@ endpoints! {
     }
 
     /// The members of a thread. Needs the intent GUILD_MEMBERS.
-    GetThreadMembers: Get "/channels/" {channel_id: ChannelId} "/thread-members" => Vec<ThreadMember> {
+    GetThreadMembers: Get "/channels/" {channel_id: ChannelId} "/thread-members" => List<ThreadMember> {
         /// Whether what the users are in the guild comes along, in pages then.
         query with_member: bool;
         /// Those whose id is above this one.

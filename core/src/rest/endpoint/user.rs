@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ApplicationId, GuildId, SkuId, UserId};
-use crate::object::{Channel, Connection, Entitlement, Member, RoleConnection, User, UserGuild};
+use crate::object::{Channel, Connection, Entitlement, List, Member, RoleConnection, User, UserGuild};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
@@ -27,7 +27,7 @@ endpoints! {
     }
 
     /// A page of the guilds in which the bot is, by id.
-    GetCurrentUserGuilds: Get "/users/@me/guilds" => Vec<UserGuild> {
+    GetCurrentUserGuilds: Get "/users/@me/guilds" => List<UserGuild> {
         /// Those whose id is below this one.
         query before: GuildId;
         /// Those whose id is above this one.
@@ -61,14 +61,14 @@ endpoints! {
     }
 
     /// The user's direct channels, as the user. Discord's clients do so; it is not documented.
-    GetDms: Get "/users/@me/channels" with setup::user => Vec<Channel> {}
+    GetDms: Get "/users/@me/channels" with setup::user => List<Channel> {}
 
     /// The user's accounts elsewhere: with an OAuth2 token.
-    GetConnections: Get "/users/@me/connections" with setup::user => Vec<Connection> {}
+    GetConnections: Get "/users/@me/connections" with setup::user => List<Connection> {}
 
     /// What the user bought of an application: with an OAuth2 token.
     GetCurrentUserEntitlements: Get "/users/@me/applications/" {application_id: ApplicationId} "/entitlements"
-        with setup::user => Vec<Entitlement>
+        with setup::user => List<Entitlement>
     {
         /// Of these articles.
         each sku_ids: SkuId, 0..=100;

@@ -1,15 +1,14 @@
 //! Voice states, regions and stages (discord-api-docs, Voice, Stage Instance).
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::id::{ChannelId, GuildId, ScheduledEventId, UserId};
-use crate::object::{DateTime, StageInstance, VoiceRegion, VoiceState};
+use crate::object::{DateTime, List, StageInstance, VoiceRegion, VoiceState};
 use crate::rest::endpoint::{endpoints, setup};
 
 endpoints! {
     /// The voice regions.
-    GetVoiceRegions: Get "/voice/regions" => Vec<VoiceRegion> {}
+    GetVoiceRegions: Get "/voice/regions" => List<VoiceRegion> {}
 
     /// The bot's own voice state in a guild; 404 if there is none.
     GetCurrentVoiceState: Get "/guilds/" {guild_id: GuildId} "/voice-states/@me" => VoiceState {}

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::id::{ChannelId, GuildId, MessageId, TagId, WebhookId};
-use crate::object::{Message, MessageFlags, Webhook};
+use crate::object::{List, Message, MessageFlags, Webhook};
 use crate::rest::endpoint::{endpoints, setup};
 use crate::rest::value::{AllowedMentions, Embed, Poll};
 
@@ -20,10 +20,10 @@ endpoints! {
     }
 
     /// A channel's webhooks.
-    GetChannelWebhooks: Get "/channels/" {channel_id: ChannelId} "/webhooks" => Vec<Webhook> {}
+    GetChannelWebhooks: Get "/channels/" {channel_id: ChannelId} "/webhooks" => List<Webhook> {}
 
     /// A guild's webhooks.
-    GetGuildWebhooks: Get "/guilds/" {guild_id: GuildId} "/webhooks" => Vec<Webhook> {}
+    GetGuildWebhooks: Get "/guilds/" {guild_id: GuildId} "/webhooks" => List<Webhook> {}
 
     /// A webhook.
     GetWebhook: Get "/webhooks/" {webhook_id: WebhookId} => Webhook {}

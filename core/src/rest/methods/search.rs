@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn dates_and_ids_bound_a_search() {
         let search = || GuildId(7).search();
-        let day = 1_767_225_600_000 - 1_420_070_400_000_u64 << 22;
+        let day = (1_767_225_600_000_u64 - 1_420_070_400_000) << 22;
         let query = |draft: &Draft| {
             let pairs = draft.queries().iter().map(|(name, value)| format!("{name}={value}"));
             pairs.collect::<Vec<_>>().join("&")

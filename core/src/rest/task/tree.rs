@@ -81,7 +81,7 @@ impl GuildTree {
                 Stage::Channels
             }
             Stage::Channels => {
-                self.tree.channels = read::<GetGuildChannels>(&draft, answer)?;
+                self.tree.channels = read::<GetGuildChannels>(&draft, answer)?.into_inner();
                 Stage::Threads
             }
             _ => {
