@@ -371,7 +371,7 @@ fn an_office_comes_back() {
                     && bench.world.client(2).wait(*call).is_some_and(|wait| wait.reason == Reason::Office)
             });
             assert!(waiting.is_some(), "and for what calls wait");
-            let late = bench.ask(2, channel.send("late").deadline(SECOND / 2).into_draft());
+            let late = bench.ask(2, channel.send("late").deadline(SECOND / 2));
             bench.run_for(SECOND);
             let Some(Err(error)) = bench.answers.get(&(2, late)) else { panic!("it has not ended") };
             let Cause::Deadline { waiting, sent: false, .. } = &error.cause else { panic!("{error}") };

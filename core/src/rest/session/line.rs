@@ -295,7 +295,8 @@ impl Line {
     /// Says what is to be said, as far as the office keeps up.
     fn say(&mut self, now: Timestamp) {
         while let Link::Open(socket) = self.link
-            && self.said - self.confirmed < AHEAD
+            // Each time, two at most and a ping.
+            && self.said - self.confirmed + 3 <= AHEAD
             && let Some(id) = self.to_say.pop_first()
         {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
