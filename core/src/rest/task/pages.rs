@@ -120,8 +120,8 @@ impl<E: Paged> Call<E> {
         };
         let cursor = query.get(parameter(order)).and_then(|key| key.parse().ok());
         // Of lists that go one way only, the other parameter is where they end.
-        let end = match order {
-            Order::Up => query.take("before"),
+        let until = match order {
+            Order::Up => end(&mut query),
             _ => None,
         };
         Pages {
@@ -129,7 +129,7 @@ impl<E: Paged> Call<E> {
             order,
             cursor,
             seen: Vec::new(),
-            until: end.and_then(|key| key.parse().ok()),
+            until,
             at_most: None,
             ended: false,
             progress: Progress::default(),
@@ -149,12 +149,28 @@ const fn parameter(order: Order) -> &'static str {
     }
 }
 
+/// Where a list that goes up ends: `before` is taken out of the query, for Discord takes one of it and `after` only.
+fn end<K: FromStr>(query: &mut Query) -> Option<K> {
+    let end = query.take("before")?.parse().ok();
+    if end.is_none() {
+        query.refuse("before", "is no place in this list");
+    }
+    end
+}
+
 impl<E: Paged> Pages<E> {
-    /// Ends before this entry, or where it would have been.
+    /// Ends before this entry, or where it would have been. Of several ends, as a `before` of the call where it goes up,
+    /// the nearest holds.
     #[must_use]
     pub fn until(mut self, key: impl Into<E::Key>) -> Self {
-        self.until = Some(key.into());
+        self.end_at(key.into());
         self
+    }
+
+    fn end_at(&mut self, key: E::Key) {
+        if self.until.as_ref().is_none_or(|until| self.is_behind(until, &key)) {
+            self.until = Some(key);
+        }
     }
 
     /// Ends after so many entries.
@@ -172,13 +188,17 @@ impl<E: Paged> Pages<E> {
         self
     }
 
-    /// From the smallest key, which is the oldest entry, to the greatest, where both ways can be gone.
+    /// From the smallest key, which is the oldest entry, to the greatest, where both ways can be gone; to the call's
+    /// `before`, if that was given.
     #[must_use]
     pub fn oldest_first(mut self) -> Self {
         if E::ORDER == Order::Either && self.order == Order::Down {
             // Without `after`, Discord begins at the newest.
             self.cursor = "0".parse().ok();
             self.order = Order::Up;
+            if let Some(end) = end(&mut self.query) {
+                self.end_at(end);
+            }
         }
         self
     }
@@ -191,6 +211,11 @@ impl<E: Paged> Pages<E> {
     fn size(&self) -> u32 {
         let (least, most) = E::SIZE;
         let wanted = self.query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(most);
+        if self.order == Order::Once {
+            // What was handed out before it was saved comes again.
+            let all = self.at_most.and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX);
+            return wanted.min(all).clamp(least, most);
+        }
         // As many as fit are at least what is left.
         let fresh = wanted.min(u32::try_from(self.left()).unwrap_or(u32::MAX)).max(least);
         // Those that are known come again.
@@ -199,8 +224,10 @@ impl<E: Paged> Pages<E> {
 
     fn draft(&self) -> Draft {
         let mut query = self.query.clone();
-        if self.order != Order::Once {
+        if self.order != Order::Once || E::ROW.params.iter().any(|param| param.name == "limit") {
             query.set("limit", self.size());
+        }
+        if self.order != Order::Once {
             if let Some(cursor) = &self.cursor {
                 let among = if self.seen.is_empty() { None } else { E::next(cursor) };
                 query.set(parameter(self.order), among.as_ref().unwrap_or(cursor));

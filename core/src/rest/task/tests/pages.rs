@@ -62,6 +62,16 @@ fn a_history_goes_both_ways_from_and_until_anywhere() {
     assert_eq!(all(window).0, (10..=30).rev().collect::<Vec<u64>>());
     let up = CHANNEL.messages().all().oldest_first().from(MessageId(100)).until(MessageId(104));
     assert_eq!(all(up).0, [101, 102, 103]);
+    // Upwards `before` is an end: Discord takes only one of it and `after`.
+    let (got, ran) = all(CHANNEL.messages().before(MessageId(104)).all().oldest_first());
+    assert_eq!((got, ran.requests.len()), (ids[..103].to_vec(), 2));
+    assert!(ran.requests.iter().all(|request| !request.contains("before")), "{:?}", ran.requests);
+    let between = CHANNEL.messages().before(MessageId(104)).all().oldest_first().from(MessageId(100));
+    assert_eq!(all(between.clone().until(MessageId(200))).0, [101, 102, 103]);
+    assert_eq!(all(between.until(MessageId(102))).0, [101]);
+    let (got, ran) = all(CHANNEL.messages().query("before", "x").all().oldest_first());
+    assert_eq!((got.len(), ran.errors.len()), (0, 1));
+    assert!(matches!(ran.errors[0].cause, Cause::Invalid(_)), "{}", ran.errors[0]);
     let (got, ran) = all(CHANNEL.messages().all().at_most(130));
     assert_eq!((got.len(), ran.requests.len(), ran.task.progress().total), (130, 2, Some(130)));
     assert_eq!(ran.requests[1], "GET /channels/7/messages?limit=30&before=151");
@@ -213,6 +223,33 @@ fn members_guilds_reactions_bans_and_thread_members_go_by_id() {
     let odd = |id: u64| if id == 3 { json!({ "nick": "who" }) } else { by_user(id) };
     let ran = run(ListGuildMembers::new(GuildId(3)).all(), |draft| up(draft, 1000, &odd), never);
     assert_eq!((ran.items.len(), ran.task.progress().skipped), (2499, 1));
+}
+
+#[test]
+fn a_list_of_one_page_asks_for_the_most() {
+    let by_user = |id: u64| json!({ "user": { "id": id.to_string(), "username": "x" } });
+    // Discord's default is one.
+    let server = |draft: &Draft| {
+        let limit = query::<u64>(draft, "limit").unwrap_or(1);
+        assert!((1..=1000).contains(&limit));
+        ok(&(1..=1500_u64.min(limit)).map(by_user).collect())
+    };
+    let found = || SearchGuildMembers::new(GuildId(3), "x");
+    for (task, count) in [
+        (found().all(), 1000),
+        (found().limit(30_u32).all(), 30),
+        (found().all().at_most(7), 7),
+        (found().all().at_most(5000), 1000),
+    ] {
+        let ran = run(task, server, never);
+        assert_eq!((ran.items.len(), ran.requests.len(), ran.errors.len()), (count, 1, 0));
+    }
+    let cut = run(found().all().at_most(7), server, cuts([vec![false; 4], vec![true]].concat()));
+    assert_eq!((cut.items.len(), cut.requests.len()), (7, 2));
+    assert_eq!(cut.requests[1], "GET /guilds/3/members/search?query=x&limit=7");
+    // There is no such parameter.
+    let ran = run(GetGuildChannels::new(GuildId(3)).all(), |_| ok(&json!([])), never);
+    assert_eq!(ran.requests, ["GET /guilds/3/channels"]);
 }
 
 #[test]
