@@ -18,7 +18,9 @@ use crate::time::Duration;
 ///
 /// Those younger than 14 days go by the hundred, the oldest first; others one by one, as they do where bulks are not
 /// allowed: [as the user](Self::as_user), [in turn](Self::in_turn), in direct messages
-/// ([one by one](Self::one_by_one)). A message that was gone before counts as deleted, and in
+/// ([one by one](Self::one_by_one)). Where Discord refuses a bulk for where it is or for who asks (a direct message, no
+/// permission MANAGE_MESSAGES), all others go one by one: a bot may always delete its own.
+/// [`bulks_refused`](Self::bulks_refused) has the code. A message that was gone before counts as deleted, and in
 /// [`already_gone`](Self::already_gone) too, where Discord says so.
 ///
 /// What Discord refuses is told and left out: see [`failed`](Self::failed). It ends at five refusals in a row, where
@@ -36,6 +38,9 @@ pub struct BulkDelete {
     gone: VecDeque<MessageId>,
     failed: Vec<MessageId>,
     already_gone: u64,
+    /// Why there are no more bulks; 0 if there may be.
+    #[serde(default)]
+    bulks_refused: u64,
     who: Who,
     delay: Duration,
     reason: Option<String>,
@@ -91,6 +96,7 @@ impl BulkDelete {
             gone: VecDeque::new(),
             failed: Vec::new(),
             already_gone: 0,
+            bulks_refused: 0,
             who: Who::Default,
             delay: Duration::ZERO,
             reason: None,
@@ -108,9 +114,12 @@ impl BulkDelete {
     /// No bulks: as direct messages need it.
     #[must_use]
     pub fn one_by_one(mut self) -> Self {
-        self.single = self.single.iter().chain(&self.young).copied().collect();
-        self.young.clear();
+        self.end_bulks();
         self
+    }
+
+    fn end_bulks(&mut self) {
+        self.single.append(&mut self.young);
     }
 
     /// As the user, one by one.
@@ -163,6 +172,13 @@ impl BulkDelete {
     #[must_use]
     pub const fn already_gone(&self) -> u64 {
         self.already_gone
+    }
+
+    /// Discord's code where it refused a bulk for where it is or for who asks, so that the others go one by one: 50003
+    /// in direct messages, 50013 without MANAGE_MESSAGES, 10008 for a message that is not there. 0 otherwise.
+    #[must_use]
+    pub const fn bulks_refused(&self) -> u64 {
+        self.bulks_refused
     }
 
     pub(super) const fn channel(&self) -> ChannelId {
@@ -228,6 +244,11 @@ impl BulkDelete {
             (Asked::Bulk(_), 50034) => {
                 let old = self.drain(asked);
                 self.single.extend(old);
+            }
+            // Not allowed here, or not to us: each for itself may be.
+            (Asked::Bulk(_), 50003 | 50013 | 10008) => {
+                self.bulks_refused = code;
+                self.end_bulks();
             }
             _ if !is_refusal(&error) => {
                 self.hopeless = is_refused(&error);

@@ -27,7 +27,8 @@ use crate::time::Duration;
 /// from then on: what was found there counts as [failed](Progress::failed), and the others go on. It ends where none
 /// can follow but refusals (the token), and where Discord does not answer.
 ///
-/// It holds a page, at most 100 messages and the ids of at most 1,000 channels that were left out. Saved (serialized) at any time and loaded, it goes on.
+/// It holds a page, at most 100 messages and the ids of at most 1,000 channels that were left out, and of as many that
+/// take no bulks. Saved (serialized) at any time and loaded, it goes on.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SearchAndDelete {
     search: Search,
@@ -48,6 +49,9 @@ pub struct SearchAndDelete {
     /// Channels that take no deletes. When it is loaded they are tried again.
     #[serde(skip)]
     closed: BTreeSet<ChannelId>,
+    /// Channels that take no bulks. When it is loaded they are tried again.
+    #[serde(skip)]
+    bulkless: BTreeSet<ChannelId>,
     progress: Progress,
     /// Whether the deletes do what was asked for last.
     #[serde(skip)]
@@ -77,6 +81,7 @@ impl Search {
             found: BTreeMap::new(),
             deletes: VecDeque::new(),
             closed: BTreeSet::new(),
+            bulkless: BTreeSet::new(),
             progress: Progress::default(),
             deleting: false,
             over: false,
@@ -141,7 +146,7 @@ impl SearchAndDelete {
                 self.user_next ^= count % 2 == 1;
             } else if self.search.is_as_user() {
                 delete = delete.as_user();
-            } else if self.one_by_one {
+            } else if self.one_by_one || self.bulkless.contains(&channel) {
                 delete = delete.one_by_one();
             }
             self.deletes.push_back(delete);
@@ -170,6 +175,9 @@ impl SearchAndDelete {
                     }
                     if delete.is_hopeless() && self.closed.len() < MAX_CLOSED {
                         self.closed.insert(delete.channel());
+                    }
+                    if delete.bulks_refused() != 0 && self.bulkless.len() < MAX_CLOSED {
+                        self.bulkless.insert(delete.channel());
                     }
                     self.deletes.pop_front();
                     continue;
@@ -234,7 +242,7 @@ impl Task for SearchAndDelete {
 /// How many messages are deleted before the search goes on.
 const AT_ONCE: usize = 100;
 
-/// How many channels are remembered that take no deletes. Others are asked again.
+/// How many channels are remembered that take no deletes, or no bulks. Others are asked again.
 const MAX_CLOSED: usize = 1000;
 
 /// Parameters of a search that do not say what a message is like.

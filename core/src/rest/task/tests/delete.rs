@@ -149,6 +149,59 @@ fn refusals_are_told_and_do_not_go_on_for_ever() {
     }
 }
 
+#[test]
+fn where_bulks_are_refused_each_goes_for_itself() {
+    for code in [50003, 50013, 10008] {
+        let (all, mine) = (young(130).chain(old(2)), |id: u64| id % 4 != 0);
+        let mut channel = Channel::new(all.clone());
+        let mut bulks = 0;
+        let server = |draft: &Draft| match path_end(draft).parse() {
+            Err(_) => {
+                bulks += 1;
+                refused(403, code)
+            }
+            Ok(id) if !mine(id) => refused(403, 50013),
+            Ok(_) => channel.answer(draft),
+        };
+        let ran = run(BulkDelete::new(CHANNEL, ids(all.clone()), NOW), server, never);
+        let theirs = ids(all.filter(|id| !mine(*id)));
+        assert_eq!((bulks, ran.items.len() + theirs.len()), (1, 132));
+        assert!(channel.there.iter().all(|id| !mine(*id)));
+        assert_eq!(ran.task.failed().iter().collect::<BTreeSet<_>>(), theirs.iter().collect());
+        assert_eq!((ran.errors.len(), ran.task.bulks_refused()), (theirs.len(), code));
+    }
+    // Five in a row end it, as ever.
+    let ran = run(BulkDelete::new(CHANNEL, ids(young(130)), NOW), |_| refused(403, 50013), never);
+    assert_eq!((ran.requests.len(), ran.errors.len(), ran.task.failed().len()), (6, 5, 5));
+    // Saved behind the refusal it makes no bulk either.
+    let mut channel = Channel::new(young(130));
+    let mut calls = 0;
+    let server = |draft: &Draft| {
+        calls += 1;
+        if calls == 1 { refused(403, 50013) } else { channel.answer(draft) }
+    };
+    let task = BulkDelete::new(CHANNEL, ids(young(130)), NOW);
+    let ran = run(task, server, cuts([vec![false; 2], vec![true]].concat()));
+    assert_eq!((ran.items.len(), channel.singles.len(), channel.bulks.len()), (130, 130, 0));
+}
+
+#[test]
+fn a_search_tries_no_second_bulk_in_a_channel_that_refused_one() {
+    let all: Vec<u64> = young(520).collect();
+    let mut guild = Guild::new(&all, 0);
+    let mut bulks = 0;
+    let server = |draft: &Draft| {
+        if draft.path() == "/channels/7/messages/bulk-delete" {
+            bulks += 1;
+            return refused(403, 50013);
+        }
+        guild.answer(draft)
+    };
+    let ran = run(purge(), server, never);
+    assert_eq!((ran.items.len(), ran.errors.len(), bulks), (520, 0, 1));
+    assert_eq!((guild.channels[0].singles.len(), guild.channels[1].singles.len()), (260, 0));
+}
+
 /// A guild whose messages are in two channels, and in an index that does not hear of deletions at once.
 struct Guild {
     channels: [Channel; 2],
