@@ -23,13 +23,14 @@ use crate::time::Duration;
 /// It turns pages by `offset` up to 9,975, the most that Discord takes, and goes on from there by the id of the last
 /// hit; that asks for hits in order of time, as they come unless `sort_by` is `relevance`: then it ends there, and
 /// says so. Pages may be short, or empty where hits were deleted and the index has not heard of it: the end is an
-/// empty page behind which there is nothing by `total_results`. Each hit comes once, taken out of the messages
+/// empty page behind which there is nothing by the `total_results` that came with it. 10,000 places without a hit,
+/// all that `offset` reaches, end it with [`Cause::Stuck`]: where to go on from there nothing says. Each hit comes once, taken out of the messages
 /// around it, and in the order in which Discord sorts.
 ///
 /// While Discord still builds its index (202) it waits as long as Discord says, 30 times at most. A
 /// [session](crate::rest::session::Session) waits for the index itself, as long as the call's time allows (10 minutes, if
 /// [`deadline`](Call::deadline) does not say otherwise): an index that takes longer ends it with [`Cause::Deadline`].
-/// Ten pages without anything new end it with [`Cause::Stuck`]. After a failure it is done; loaded again, it asks
+/// Ten pages of nothing but known hits end it with [`Cause::Stuck`]. After a failure it is done; loaded again, it asks
 /// again.
 ///
 /// It holds one page, and the ids of at most 10,000 hits, to tell doubles by; these are saved too. Saved
@@ -80,10 +81,9 @@ enum Sort {
 /// What the present page was.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Came {
-    Empty,
-    /// With nothing but the hit by whose id it began.
-    Bound,
-    Full,
+    /// Nothing new, and nothing behind it.
+    Last,
+    More,
 }
 
 impl Call<SearchGuildMessages> {
@@ -214,12 +214,11 @@ impl Search {
         self.unready = 0;
         // What is left behind a bound, or after deletions, is less.
         self.progress.total = Some(found.total_results).max(self.progress.total);
+        let is_last = u64::from(self.offset + self.size()) >= found.total_results;
+        // There are no more of these in a row than the offset goes.
+        let empty = if is_last { Came::Last } else { Came::More };
         if found.messages.is_empty() {
-            if u64::from(self.offset + self.size()) >= found.total_results {
-                self.came = Some(Came::Empty);
-            } else if self.is_going_on() {
-                self.came = Some(Came::Full);
-            }
+            self.came = Some(empty);
             return;
         }
         let groups = found.messages.len();
@@ -249,17 +248,19 @@ impl Search {
                 self.page.push_back(message);
             }
         }
-        if fresh == 0 {
-            if !bound_only && !self.is_going_on() {
-                return;
-            }
-        } else {
+        if fresh > 0 {
             self.idle = 0;
+        } else if bound_only {
+            // Where the hit is brought, too, by whose id the page begins.
+            self.came = Some(empty);
+            return;
+        } else if !self.is_going_on() {
+            return;
         }
-        self.came = Some(if fresh == 0 && bound_only { Came::Bound } else { Came::Full });
+        self.came = Some(Came::More);
     }
 
-    /// Counts a page without anything new; fails at the last that is allowed.
+    /// Counts a page of known hits; fails at the last that is allowed.
     fn is_going_on(&mut self) -> bool {
         self.idle += 1;
         if self.idle >= MAX_IDLE {
@@ -275,7 +276,7 @@ impl Search {
 
     /// Goes from a page that was handed out to the next.
     fn turn(&mut self, came: Came) {
-        if came != Came::Full {
+        if came == Came::Last {
             self.ended = true;
             return;
         }
@@ -290,7 +291,7 @@ impl Search {
                     self.failed = Some(Error::new(self.draft(), Cause::Invalid(invalid)));
                 }
             } else if self.edge == self.bound {
-                self.failed = Some(Error::new(self.draft(), Cause::Stuck(REPEATS)));
+                self.failed = Some(Error::new(self.draft(), Cause::Stuck(HOLES)));
             } else {
                 self.shift();
             }
@@ -397,4 +398,5 @@ const MAX_UNREADY: u32 = 30;
 const MAX_IDLE: u32 = 10;
 
 const REPEATS: &str = "page after page has nothing that was not there before";
+const HOLES: &str = "pages have nothing new as far as the offset goes, and more is said to follow";
 const TOO_MANY: &str = "by relevance no more than 10,000 hits can be seen: sort by timestamp";

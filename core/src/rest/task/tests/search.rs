@@ -139,9 +139,49 @@ fn an_empty_page_in_the_middle_is_not_the_end() {
         assert!(ran.errors.is_empty());
     }
     // But it does not go on for ever, nor in silence.
-    let ran = run(search().all(), |_| found(1_000_000, &[]), never);
-    assert_eq!((ran.requests.len(), ran.errors.len()), (10, 1));
-    assert!(matches!(ran.errors[0].cause, Cause::Stuck(_)), "{}", ran.errors[0]);
+    for task in [search().all(), search().all().by_id()] {
+        let ran = run(task, |_| found(1_000_000, &[]), never);
+        assert_eq!((ran.requests.len(), ran.errors.len()), (400, 1));
+        assert!(matches!(ran.errors[0].cause, Cause::Stuck(_)), "{}", ran.errors[0]);
+    }
+}
+
+#[test]
+fn hundreds_of_deleted_hits_are_crossed() {
+    let ids: Vec<u64> = (1..=1500).collect();
+    // In one stretch longer than ten pages: at the beginning, in the middle, at the end, and all but two.
+    for gone in [601..=1500, 301..=900, 1..=700, 2..=1499] {
+        let want: Vec<u64> = ids.iter().rev().copied().filter(|id| !gone.contains(id)).collect();
+        // Where the first hit is brought again by whose id a page begins, as where it is not.
+        for inclusive in [0, 1] {
+            let server = |draft: &Draft| {
+                let max = query::<u64>(draft, "max_id").map_or(u64::MAX, |max| max + inclusive);
+                let fit: Vec<u64> = ids.iter().rev().copied().filter(|id| *id < max).collect();
+                let offset = query::<usize>(draft, "offset").unwrap();
+                let page = fit.iter().skip(offset).take(25).filter(|id| !gone.contains(id));
+                found(fit.len(), &page.copied().collect::<Vec<_>>())
+            };
+            for task in [search().all(), search().all().by_id()] {
+                let ran = run(task, server, never);
+                assert_eq!(ran.items.iter().map(|message| message.id.0).collect::<Vec<_>>(), want);
+                assert!(ran.errors.is_empty(), "{:?}", ran.errors);
+            }
+        }
+    }
+    // A total that is too high by a thousand is no error.
+    let few = &ids[..90];
+    for task in [search().all(), search().sort_order("asc").all(), search().all().by_id()] {
+        let ran = run(task, |draft| found(all_hits(few, draft).len() + 1000, &hits(few, draft)), never);
+        assert_eq!((ran.items.len(), ran.errors.len()), (90, 0));
+    }
+    // Nor one that is corrected on the way: the last counts.
+    let mut total = 5000;
+    let server = |draft: &Draft| {
+        total = (total - 400).max(90);
+        found(total, &hits(few, draft))
+    };
+    let ran = run(search().all(), server, never);
+    assert_eq!((ran.items.len(), ran.errors.len(), ran.requests.len() < 20), (90, 0, true));
 }
 
 #[test]
