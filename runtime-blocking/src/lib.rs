@@ -63,7 +63,7 @@ pub use handle::Handle;
 pub use sanscord_host::discord::{Desk, Options};
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
 pub use sanscord_host::{
-    EVENT_CAPACITY, Ended, Network, NotUtf8, Notebook, Office, SetupError, seed, state, utf8,
+    EVENT_CAPACITY, Ended, Network, NotUtf8, Notebook, Office, SetupError, seed, state, unix_millis, utf8,
 };
 
 /// Starts a thread that runs this machine; audio that it decrypts is discarded.

@@ -64,7 +64,7 @@ pub use sanscord_host::discord::{Desk, Options};
 pub use sanscord_host::disk::{MixError, MixOptions, mix};
 pub use sanscord_host::events::Events;
 pub use sanscord_host::{
-    EVENT_CAPACITY, Ended, Network, NotUtf8, Notebook, Office, SetupError, seed, state, utf8,
+    EVENT_CAPACITY, Ended, Network, NotUtf8, Notebook, Office, SetupError, seed, state, unix_millis, utf8,
 };
 
 /// A driver for this machine, the way to it, and what it tells; audio that it decrypts is discarded.

@@ -1,12 +1,13 @@
 //! What the adapters share: whom to trust, why a connection failed, what HTTP requests
 //! carry and bring, files, sources of audio, saved sessions, logging,
-//! seeds and, with the feature `async`, the queues of async drivers. It drives no machine's sockets and has no loop for
+//! seeds, the date and, with the feature `async`, the queues of async drivers. It drives no machine's sockets and has no loop for
 //! them: those are each adapter's own. [`office`] serves on threads, whatever the adapter.
 //!
 //! Use an adapter; each re-exports what its users need.
 
 #[cfg(feature = "async")]
 pub mod client;
+mod clock;
 pub mod discord;
 pub mod disk;
 #[cfg(feature = "async")]
@@ -28,6 +29,7 @@ pub mod state;
 #[cfg(feature = "async")]
 pub mod steps;
 
+pub use clock::unix_millis;
 pub use network::Network;
 pub use notebook::Notebook;
 pub use office::Office;

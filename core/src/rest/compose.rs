@@ -216,7 +216,7 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(28 * 24 * 60 * 60);
 
 impl Call<EditGuildMember> {
     /// Keeps the member from speaking and writing for so long, at most [`MAX_TIMEOUT`]. `now` is in milliseconds
-    /// since 1970-01-01T00:00:00 UTC.
+    /// since 1970-01-01T00:00:00 UTC, as the adapters have it in `unix_millis()`.
     pub fn timeout(mut self, now: u64, length: Duration) -> Self {
         let name = "communication_disabled_until";
         if length > MAX_TIMEOUT {

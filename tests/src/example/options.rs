@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use lexopt::prelude::{Long, Short, ValueExt};
 use sanscord::id::{ChannelId, GuildId};
@@ -83,8 +83,7 @@ impl Options {
         let mut config = record::Config::new(self.folder.as_str());
         config.format.clone_from(&self.format);
         config.mix = self.mix;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        config.started_at = u64::try_from(now.as_millis()).ok();
+        config.started_at = Some(sanscord_host::unix_millis());
         config
     }
 
@@ -169,8 +168,7 @@ pub(super) fn id<T: FromStr>(name: &str, parser: &mut lexopt::Parser) -> Result<
 
 /// A folder of its own for each recording, so that none overwrites another.
 fn default_folder() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("recordings/{}", now.as_secs())
+    format!("recordings/{}", sanscord_host::unix_millis() / 1000)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ mod options;
 
 use std::error::Error;
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sanscord_host::discord::Options;
 
@@ -46,11 +45,4 @@ struct Setup {
     options: Options,
     /// Our own Discord, for as long as the script runs.
     scene: Option<Scene>,
-}
-
-/// Unix time in milliseconds.
-#[must_use]
-pub fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

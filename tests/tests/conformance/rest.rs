@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use sanscord::id::{ChannelId, MessageId};
 use sanscord::machine::{Fault, Method, Unanswered};
@@ -14,7 +14,7 @@ use sanscord::rest::task::{BulkDelete, Find, GuildTree};
 use sanscord::rest::{Call, Cause, Draft, Error, File, Me, Task, WebhookUrl};
 use sanscord::secret::Token;
 use sanscord::time::Timestamp;
-use sanscord_blocking::{Network, Office, Options};
+use sanscord_blocking::{Network, Office, Options, unix_millis};
 use sanscord_testing::config::Config;
 use sanscord_testing::fault::RestFault;
 use sanscord_testing::rest::settings::Limit;
@@ -39,8 +39,7 @@ struct Desk<A: RestAdapter> {
 /// A Discord whose clock is this machine's, as far as ages of messages go.
 fn present() -> Config {
     let mut config = calm();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    config.rest.epoch_millis = u64::try_from(now.as_millis()).unwrap();
+    config.rest.epoch_millis = unix_millis();
     config
 }
 
@@ -233,7 +232,7 @@ pub(crate) fn messages_are_deleted_in_bulks<A: RestAdapter>() {
     let channel = config.text_channel.0;
     let desk = Desk::<A>::new(config.history(channel, 220));
     let ids: Vec<MessageId> = desk.run(channel.messages().all()).iter().map(|message| message.id).collect();
-    let deleted = desk.run(BulkDelete::new(channel, ids[..205].iter().copied(), now()));
+    let deleted = desk.run(BulkDelete::new(channel, ids[..205].iter().copied(), unix_millis()));
     assert_eq!(deleted.iter().collect::<BTreeSet<_>>(), ids[..205].iter().collect());
     assert_eq!(desk.texts().len(), 15);
     let bulks = desk.stage.discord(|discord, _| discord.report().requests);
@@ -243,15 +242,11 @@ pub(crate) fn messages_are_deleted_in_bulks<A: RestAdapter>() {
 
 const BULK: &str = "POST /channels/{channel_id}/messages/bulk-delete";
 
-fn now() -> u64 {
-    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
-}
-
 pub(crate) fn what_is_found_is_deleted<A: RestAdapter>() {
     let config = present();
     let channel = config.text_channel.0;
     let desk = Desk::<A>::new(config.history(channel, 120));
-    let search = || desk.stage.guild.search().content("message 1").all().delete(now());
+    let search = || desk.stage.guild.search().content("message 1").all().delete(unix_millis());
     // "message 1", 10 to 19 and 100 to 119 have these words in them.
     let would: BTreeSet<MessageId> = desk.run(search().dry_run()).iter().map(|message| message.id).collect();
     assert!(would.len() >= 31, "{}", would.len());

@@ -34,7 +34,7 @@ impl Scene {
         let mut config = Config { members: 12, ..Config::quiet() };
         // A script compares the ages of messages with the time on this machine. Their ids are the same all day, so that
         // an export can go on in the next process.
-        config.rest.epoch_millis = super::now() / DAY * DAY;
+        config.rest.epoch_millis = sanscord_host::unix_millis() / DAY * DAY;
         let (guild, (channel, _)) = (config.guild, config.text_channel.clone());
         let (discord, webhook) = Demonstration::prepare(config.history(channel, MESSAGES), |server| {
             furnish(server, guild, channel)
