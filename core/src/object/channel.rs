@@ -222,19 +222,19 @@ impl Channel {
         }
     }
 
-    /// Where it is in Discord's web client. Without a guild id it is taken for a direct message.
+    /// Where it is in Discord's web client; `None` if it does not say in which guild, as within a GUILD_CREATE.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub fn url(&self) -> Option<String> {
         match self.guild_id {
-            Some(guild) => format!("{WEB}/channels/{guild}/{}", self.id),
-            None => format!("{WEB}/channels/@me/{}", self.id),
+            Some(guild) => Some(format!("{WEB}/channels/{guild}/{}", self.id)),
+            None => self.is_direct().then(|| format!("{WEB}/channels/@me/{}", self.id)),
         }
     }
 
-    /// Where one of its messages is in Discord's web client. Without a guild id it is taken for a direct message.
+    /// Where one of its messages is in Discord's web client; `None` as for [`url`](Self::url).
     #[must_use]
-    pub fn message_url(&self, message: MessageId) -> String {
-        format!("{}/{message}", self.url())
+    pub fn message_url(&self, message: MessageId) -> Option<String> {
+        self.url().map(|url| format!("{url}/{message}"))
     }
 }
 

@@ -120,24 +120,7 @@ impl<T: Row> List<T> {
     /// The table as HTML, on one line. All text is escaped.
     #[must_use]
     pub fn html(&self) -> String {
-        let mut html = String::from("<table><thead><tr>");
-        for name in T::COLUMNS {
-            html += "<th>";
-            escape(name, &mut html);
-            html += "</th>";
-        }
-        html += "</tr></thead><tbody>";
-        for row in &self.0 {
-            html += "<tr>";
-            for cell in row.cells() {
-                html += "<td>";
-                cell.write_html(&mut html);
-                html += "</td>";
-            }
-            html += "</tr>";
-        }
-        html += "</tbody></table>";
-        html
+        table::<T>(self.0.iter().map(Row::cells))
     }
 
     /// What a program writes to its standard output for a notebook of evcxr to show the table (evcxr, Custom display of
@@ -147,6 +130,28 @@ impl<T: Row> List<T> {
         let (text, html) = (alloc::format!("{self}"), self.html());
         evcxr(&text, &html)
     }
+}
+
+/// A table as HTML, on one line, of these rows.
+pub(super) fn table<T: Row>(rows: impl Iterator<Item = Vec<Cell>>) -> String {
+    let mut html = String::from("<table><thead><tr>");
+    for name in T::COLUMNS {
+        html += "<th>";
+        escape(name, &mut html);
+        html += "</th>";
+    }
+    html += "</tr></thead><tbody>";
+    for cells in rows {
+        html += "<tr>";
+        for cell in cells {
+            html += "<td>";
+            cell.write_html(&mut html);
+            html += "</td>";
+        }
+        html += "</tr>";
+    }
+    html += "</tbody></table>";
+    html
 }
 
 /// What evcxr takes for content of two kinds.

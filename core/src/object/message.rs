@@ -2,15 +2,14 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::id::{ApplicationId, ChannelId, GuildId, MessageId, RoleId, UserId, WebhookId};
 
 use super::attachment::Attachment;
-use super::channel::{Channel, WEB};
+use super::channel::Channel;
 use super::embed::{Component, Embed, MessageSnapshot, Poll, SnapshotMessage, StickerItem};
 use super::emoji::Emoji;
 use super::link::{MessageLink, links};
@@ -162,14 +161,19 @@ impl Message {
         self.message_snapshots.iter().find_map(|snapshot| snapshot.message.as_ref())
     }
 
-    /// Where it is in Discord's web client. Without a guild id it is taken for one in a direct message: for a
-    /// message that no event brought use [`Channel::message_url`].
+    /// Where it is in Discord's web client; `None` if it does not say whether it is in a guild, as no message does that
+    /// a request brought. For those there is [`url_in`](Self::url_in).
     #[must_use]
-    pub fn url(&self) -> String {
-        match self.guild_id {
-            Some(guild) => format!("{WEB}/channels/{guild}/{}/{}", self.channel_id, self.id),
-            None => format!("{WEB}/channels/@me/{}/{}", self.channel_id, self.id),
-        }
+    pub fn url(&self) -> Option<String> {
+        let direct = [ChannelType::DM, ChannelType::GROUP_DM];
+        let is_direct = self.channel_type.is_some_and(|kind| direct.contains(&kind));
+        (self.guild_id.is_some() || is_direct).then(|| self.url_in(self.guild_id))
+    }
+
+    /// Where it is in Discord's web client if it is in this guild; `None` for a direct message. A
+    /// [search](crate::rest::task::Search::guild), an interaction and a channel know their guild.
+    pub fn url_in(&self, guild: impl Into<Option<GuildId>>) -> String {
+        MessageLink { guild: guild.into(), channel: self.channel_id, message: self.id }.to_string()
     }
 }
 

@@ -4,6 +4,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt::Display;
+
+use crate::id::GuildId;
 
 use super::account::Connection;
 use super::activity::RoleConnectionMetadata;
@@ -14,7 +17,7 @@ use super::embed::Sticker;
 use super::emoji::Emoji;
 use super::guild::{Ban, Guild, Role, UserGuild, VoiceRegion};
 use super::integration::Webhook;
-use super::list::{Cell, Row, evcxr};
+use super::list::{Cell, List, Row, evcxr, table};
 use super::message::Message;
 use super::moderation::AutoModerationRule;
 use super::onboarding::JoinRequest;
@@ -76,7 +79,7 @@ rows! {
         "reason" it.reason.as_deref();
     }
     Channel: |it| {
-        "id" Cell::link(it.id.to_string(), it.url());
+        "id" linked(it.id, it.url());
         "type" Cell::of(it.kind);
         "name" it.title();
         "parent" it.parent_id;
@@ -149,7 +152,7 @@ rows! {
         "bot" yes(it.user.as_ref().is_some_and(User::is_bot));
     }
     Message: |it| {
-        "id" Cell::link(it.id.to_string(), it.url());
+        "id" linked(it.id, it.url());
         "time" it.timestamp.as_ref().map(time);
         "author" it.author.as_ref().map(|user| &*user.username);
         "content" &*it.resolved_content();
@@ -264,6 +267,34 @@ impl Attachment {
     #[must_use]
     pub fn evcxr(&self) -> String {
         evcxr(&self.to_string(), &self.html())
+    }
+}
+
+impl List<Message> {
+    /// As [`html`](Self::html), and each id leads to its message in this guild; `None` for direct messages.
+    /// Messages that a request brought do not say where they are.
+    pub fn html_in(&self, guild: impl Into<Option<GuildId>>) -> String {
+        let guild = guild.into();
+        table::<Message>(self.iter().map(|message| {
+            let mut cells = message.cells();
+            if let Some(id) = cells.first_mut() {
+                *id = Cell::link(message.id.to_string(), message.url_in(guild));
+            }
+            cells
+        }))
+    }
+
+    /// As [`evcxr`](Self::evcxr), with the links of [`html_in`](Self::html_in).
+    pub fn evcxr_in(&self, guild: impl Into<Option<GuildId>>) -> String {
+        evcxr(&self.to_string(), &self.html_in(guild))
+    }
+}
+
+/// An id that leads to where it is, if that is known.
+fn linked(id: impl Display, url: Option<String>) -> Cell {
+    match url {
+        Some(url) => Cell::link(id.to_string(), url),
+        None => Cell::of(id),
     }
 }
 

@@ -484,12 +484,22 @@ fn names_kinds_and_addresses() {
     assert_eq!(kinds(Channel::is_voice), [2, 13]);
     assert_eq!(kinds(Channel::is_direct), [1, 3]);
 
-    assert_eq!(of(ChannelType::DM).url(), "https://discord.com/channels/@me/2");
+    assert_eq!(of(ChannelType::DM).url().unwrap(), "https://discord.com/channels/@me/2");
+    assert_eq!(of(ChannelType::GUILD_TEXT).url(), None);
+    assert_eq!(of(ChannelType::GUILD_TEXT).message_url(MessageId(3)), None);
     let channel = Channel { guild_id: Some(GuildId(1)), ..of(ChannelType::GUILD_TEXT) };
-    assert_eq!(channel.url(), "https://discord.com/channels/1/2");
-    assert_eq!(channel.message_url(MessageId(3)), "https://discord.com/channels/1/2/3");
+    assert_eq!(channel.url().unwrap(), "https://discord.com/channels/1/2");
+    assert_eq!(channel.message_url(MessageId(3)).unwrap(), "https://discord.com/channels/1/2/3");
     let mut message = Message { id: MessageId(3), channel_id: ChannelId(2), ..Message::default() };
-    assert_eq!(message.url(), "https://discord.com/channels/@me/2/3");
+    // As a request brings it: it may be anywhere.
+    assert_eq!(message.url(), None);
+    assert_eq!(message.url_in(None), "https://discord.com/channels/@me/2/3");
+    assert_eq!(Some(message.url_in(GuildId(1))), channel.message_url(MessageId(3)));
+    message.channel_type = Some(ChannelType::GUILD_TEXT);
+    assert_eq!(message.url(), None);
+    message.channel_type = Some(ChannelType::DM);
+    assert_eq!(message.url().unwrap(), "https://discord.com/channels/@me/2/3");
+    message.channel_type = None;
     message.guild_id = Some(GuildId(1));
     assert_eq!(message.url(), channel.message_url(MessageId(3)));
     assert_eq!(Guild { id: GuildId(1), ..Guild::default() }.url(), "https://discord.com/channels/1");

@@ -180,6 +180,25 @@ fn every_row_has_a_cell_for_each_column() {
 }
 
 #[test]
+fn tables_lead_only_where_the_guild_is_known() {
+    let list = List(vec![
+        message_of("m", "see this"),
+        Message { guild_id: Some(GuildId(8)), ..message_of("m", "x") },
+    ]);
+    let link = |guild: &str| format!("<a href=\"https://discord.com/channels/{guild}/2/3\">3</a>");
+    let html = list.html();
+    assert!(html.contains("<td>3</td>") && html.contains(&link("8")) && !html.contains("@me"), "{html}");
+    for (html, guild) in [(list.html_in(GuildId(9)), "9"), (list.html_in(None), "@me")] {
+        assert_eq!(html.matches(&link(guild)).count(), 2, "{html}");
+        assert_eq!(html.matches("<td>").count(), 2 * Message::COLUMNS.len());
+    }
+    assert!(list.evcxr_in(GuildId(9)).contains(&link("9")));
+    let channel = |kind| List(vec![Channel { id: ChannelId(2), kind, ..Channel::default() }]).html();
+    assert!(!channel(ChannelType::GUILD_TEXT).contains("href"));
+    assert!(channel(ChannelType::DM).contains("href=\"https://discord.com/channels/@me/2\""));
+}
+
+#[test]
 fn links_are_found() {
     let content = "see https://discord.com/channels/1/2/3, <https://ptb.discord.com/channels/@me/4/5?x> and \
         https://discordapp.com/channels/6/7/8é https://discord.com/channels/1/2 https://discord.com/channels/@me/2/ \
@@ -196,7 +215,7 @@ fn links_are_found() {
         ]
     );
     let message = message_of("m", "");
-    let link: MessageLink = message.url().parse().unwrap();
+    let link: MessageLink = message.url_in(None).parse().unwrap();
     assert_eq!((link.guild, link.channel, link.message), (None, ChannelId(2), MessageId(3)));
     for bad in ["", "https://discord.com/channels/1/2", "https://discord.com/channels/1/2/3/4", "x"] {
         assert_eq!(bad.parse::<MessageLink>(), Err(NoMessageLink), "{bad}");
