@@ -12,7 +12,10 @@ fn main() -> script::Result {
     let export = Export::read()?;
     let discord = Discord::new(export.options())?;
     for message in discord.run(export.channel.messages().after(export.after).all()) {
-        export.write(&message?)?;
+        match message {
+            Ok(message) => export.write(&message)?,
+            Err(error) => export.tell(&error),
+        }
     }
     export.finish()
 }

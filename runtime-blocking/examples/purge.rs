@@ -5,7 +5,7 @@
 //! `purge`, and answers with `Result<(), Box<dyn Error>>`; the calls stay as they are. The time that `delete`
 //! takes is milliseconds since 1970.
 
-use sanscord_blocking::Discord;
+use sanscord_blocking::{Discord, unix_millis};
 use sanscord_testing::example::script::{self, Purge};
 
 fn main() -> script::Result {
@@ -21,14 +21,14 @@ fn main() -> script::Result {
     if let Some(content) = &purge.content {
         search = search.content(content);
     }
-    let mut task = search.all().delete(script::now());
+    let mut task = search.all().delete(unix_millis());
     if !purge.delete {
         task = task.dry_run();
     }
     let mut run = discord.run(task);
     for message in run.by_ref() {
         match message {
-            Ok(message) => println!("{message}"),
+            Ok(message) => println!("{} {message}", message.url_in(purge.guild)),
             Err(error) => purge.tell(&error),
         }
     }

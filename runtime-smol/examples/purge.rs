@@ -5,7 +5,7 @@
 //! `purge`, and answers with `Result<(), Box<dyn Error>>`; the calls stay as they are. The time that `delete`
 //! takes is milliseconds since 1970.
 
-use sanscord_smol::Discord;
+use sanscord_smol::{Discord, unix_millis};
 use sanscord_testing::example::script::{self, Purge};
 
 fn main() -> script::Result {
@@ -25,14 +25,14 @@ async fn run() -> script::Result {
     if let Some(content) = &purge.content {
         search = search.content(content);
     }
-    let mut task = search.all().delete(script::now());
+    let mut task = search.all().delete(unix_millis());
     if !purge.delete {
         task = task.dry_run();
     }
     let mut run = discord.run(task);
     while let Some(message) = run.next().await {
         match message {
-            Ok(message) => println!("{message}"),
+            Ok(message) => println!("{} {message}", message.url_in(purge.guild)),
             Err(error) => purge.tell(&error),
         }
     }

@@ -14,7 +14,10 @@ async fn main() -> script::Result {
     let discord = Discord::new(export.options())?;
     let mut run = discord.run(export.channel.messages().after(export.after).all());
     while let Some(message) = run.next().await {
-        export.write(&message?)?;
+        match message {
+            Ok(message) => export.write(&message)?,
+            Err(error) => export.tell(&error),
+        }
     }
     export.finish()
 }

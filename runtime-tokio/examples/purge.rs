@@ -6,7 +6,7 @@
 //! takes is milliseconds since 1970.
 
 use sanscord_testing::example::script::{self, Purge};
-use sanscord_tokio::Discord;
+use sanscord_tokio::{Discord, unix_millis};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> script::Result {
@@ -22,14 +22,14 @@ async fn main() -> script::Result {
     if let Some(content) = &purge.content {
         search = search.content(content);
     }
-    let mut task = search.all().delete(script::now());
+    let mut task = search.all().delete(unix_millis());
     if !purge.delete {
         task = task.dry_run();
     }
     let mut run = discord.run(task);
     while let Some(message) = run.next().await {
         match message {
-            Ok(message) => println!("{message}"),
+            Ok(message) => println!("{} {message}", message.url_in(purge.guild)),
             Err(error) => purge.tell(&error),
         }
     }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::envelope::DecodeError;
+use crate::id::Snowflake;
 use crate::machine::{Fault, Unanswered};
 use crate::rest::error::RestError;
 use crate::rest::invalid::Invalid;
@@ -40,6 +41,15 @@ pub enum Cause {
     },
     /// It was done, but the answer is not what is documented.
     Answer {
+        /// What is wrong with it.
+        error: DecodeError,
+        /// Its first 200 characters.
+        beginning: String,
+    },
+    /// One entry of a list is not what is documented. It was left out, and the [task](crate::rest::task) goes on.
+    Entry {
+        /// The entry's id, if that can be read.
+        id: Option<Snowflake>,
         /// What is wrong with it.
         error: DecodeError,
         /// Its first 200 characters.
@@ -92,7 +102,7 @@ impl Error {
             }
             Cause::Discord(error) => error.status >= 500,
             Cause::Deadline { sent, .. } => *sent,
-            Cause::Answer { .. } | Cause::Cancelled | Cause::Ended => true,
+            Cause::Answer { .. } | Cause::Entry { .. } | Cause::Cancelled | Cause::Ended => true,
             Cause::Invalid(_) | Cause::Held(_) | Cause::Stuck(_) => false,
         }
     }
@@ -118,6 +128,13 @@ impl fmt::Display for Cause {
             }
             Self::Answer { error, beginning } => {
                 write!(f, "done, but the answer cannot be read: {error}; it begins {beginning:?}")
+            }
+            Self::Entry { id, error, beginning } => {
+                f.write_str("done, but an entry of the answer cannot be read and is left out")?;
+                if let Some(id) = id {
+                    write!(f, ", that of {id}")?;
+                }
+                write!(f, ": {error}; it begins {beginning:?}")
             }
             Self::Held(why) => write!(f, "not sent: {why}"),
             Self::Stuck(why) => write!(f, "done, but it leads no further: {why}"),

@@ -22,6 +22,7 @@ mod pages;
 mod purge;
 mod query;
 mod search;
+mod sift;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -73,7 +74,8 @@ pub enum Step<T> {
     Wait(Duration),
     /// Hand this to the user.
     Item(T),
-    /// Hand this to the user. The task goes on where it can: with [`Step::Done`] where it cannot.
+    /// Hand this to the user. The task goes on where it can, as behind an entry that cannot be read
+    /// ([`Cause::Entry`]): with [`Step::Done`] where it cannot.
     Failed(Error),
     /// Nothing more will come.
     Done,
@@ -88,7 +90,7 @@ pub struct Progress {
     pub done: u64,
     /// Items that came but were left out: doubles, those out of place, those that were not asked for.
     pub skipped: u64,
-    /// Things that could not be done.
+    /// Things that could not be done, and entries that could not be read.
     pub failed: u64,
     /// How many there are in all, if that is known; it may change.
     pub total: Option<u64>,

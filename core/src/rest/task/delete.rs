@@ -84,7 +84,8 @@ enum Asked {
 }
 
 impl BulkDelete {
-    /// Deletes these messages of this channel. `now` is in milliseconds since 1970-01-01 UTC.
+    /// Deletes these messages of this channel. `now` is in milliseconds since 1970-01-01 UTC, as the adapters
+    /// have it in `unix_millis()`.
     pub fn new(channel: impl Into<ChannelId>, ids: impl IntoIterator<Item = MessageId>, now: u64) -> Self {
         let ids: BTreeSet<MessageId> = ids.into_iter().collect();
         let total = ids.len() as u64;

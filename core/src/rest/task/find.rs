@@ -11,7 +11,7 @@ use crate::id::GuildId;
 use crate::machine::Response;
 use crate::object::{Channel, Guild, Member, UserGuild};
 use crate::rest::endpoint::{GetCurrentUserGuilds, GetGuildChannels, SearchGuildMembers};
-use crate::rest::failure::Error;
+use crate::rest::failure::{Cause, Error};
 use crate::rest::task::lists::Guilds;
 use crate::rest::task::pages::Pages;
 use crate::rest::task::{Progress, Step, Task};
@@ -21,7 +21,7 @@ use crate::rest::task::{Progress, Step, Task};
 /// First means: the first of just this name; otherwise the first but for capitals; otherwise, among members, the
 /// first whose name begins so. It stops as soon as nothing better can come.
 ///
-/// After a failure it is done. Saved (serialized) at any time and loaded, it goes on.
+/// After a failure it is done, but behind an entry that cannot be read ([`Cause::Entry`]) it goes on. Saved (serialized) at any time and loaded, it goes on.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(bound(
     serialize = "T: Serialize, T::Item: Serialize",
@@ -143,7 +143,8 @@ impl<T: Task<Item: Named>> Task for Find<T> {
                 Step::Call(draft) => return Step::Call(draft),
                 Step::Wait(pause) => return Step::Wait(pause),
                 Step::Failed(error) => {
-                    self.over = true;
+                    // Behind an entry that cannot be read others follow.
+                    self.over = !matches!(error.cause, Cause::Entry { .. });
                     return Step::Failed(error);
                 }
             }

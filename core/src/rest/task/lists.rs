@@ -28,8 +28,9 @@ pub type Guilds = Pages<GetCurrentUserGuilds>;
 
 macro_rules! paged {
     ($(
-        $endpoint:ty: $order:ident $least:literal..=$most:literal $page:ty => $item:ty, $key:ty = $of:expr
-        $(, [$($fixed:expr),*])? $(, shared by $id:expr, $next:expr)?;
+        $endpoint:ty: $order:ident $least:literal..=$most:literal $page:ty $(, $list:literal)? => $item:ty,
+        $key:ty = $of:expr $(, at [$($at:literal)*])?
+        $(, with $fixed:expr)? $(, shared by $id:expr, at [$($id_at:literal)*], $next:expr)?;
     )*) => {$(
         impl Paged for $endpoint {
             type Item = $item;
@@ -37,7 +38,10 @@ macro_rules! paged {
             type Key = $key;
             const ORDER: Order = Order::$order;
             const SIZE: (u32, u32) = ($least, $most);
-            $(const FIXED: &'static [(&'static str, &'static str)] = &[$($fixed),*];)?
+            $(const FIXED: &'static [(&'static str, &'static str)] = &[$fixed];)?
+            $(const LIST: Option<&'static str> = Some($list);)?
+            $(const KEY: &'static [&'static str] = &[$($at),*];)?
+            $(const ID: Option<&'static [&'static str]> = Some(&[$($id_at),*]);)?
 
             fn entries(page: $page) -> (Vec<$item>, Option<bool>) {
                 Entries::entries(page)
@@ -67,22 +71,22 @@ macro_rules! paged {
 paged! {
     GetMessages: Either 1..=100 Vec<Message> => Message, MessageId = |message| Some(message.id);
     GetReactions: Up 1..=100 Vec<User> => User, UserId = |user| Some(user.id);
-    GetPollAnswerVoters: Up 1..=100 Voters => User, UserId = |user| Some(user.id);
-    GetPins: Down 1..=50 PinPage => Pin, Moment = |pin| pin.pinned_at.as_ref()?.parse().ok(),
-        shared by |pin| Some(pin.message.id.0), Moment::next;
+    GetPollAnswerVoters: Up 1..=100 Voters, "users" => User, UserId = |user| Some(user.id);
+    GetPins: Down 1..=50 PinPage, "items" => Pin, Moment = |pin| pin.pinned_at.as_ref()?.parse().ok(),
+        at ["pinned_at"], shared by |pin| Some(pin.message.id.0), at ["message" "id"], Moment::next;
     GetCurrentUserGuilds: Up 1..=200 Vec<UserGuild> => UserGuild, GuildId = |guild| Some(guild.id);
     GetGuildChannels: Once 1..=500 Vec<Channel> => Channel, ChannelId = |channel| Some(channel.id);
-    GetActiveThreads: Once 1..=1000 ThreadList => Channel, ChannelId = |thread| Some(thread.id);
-    ListGuildMembers: Up 1..=1000 Vec<Member> => Member, UserId = member;
-    SearchGuildMembers: Once 1..=1000 Vec<Member> => Member, UserId = member;
-    GetBans: Up 1..=1000 Vec<Ban> => Ban, UserId = |ban| Some(ban.user.id);
+    GetActiveThreads: Once 1..=1000 ThreadList, "threads" => Channel, ChannelId = |thread| Some(thread.id);
+    ListGuildMembers: Up 1..=1000 Vec<Member> => Member, UserId = member, at ["user" "id"];
+    SearchGuildMembers: Once 1..=1000 Vec<Member> => Member, UserId = member, at ["user" "id"];
+    GetBans: Up 1..=1000 Vec<Ban> => Ban, UserId = |ban| Some(ban.user.id), at ["user" "id"];
     GetThreadMembers: Up 1..=100 Vec<ThreadMember> => ThreadMember, UserId = |member| member.user_id,
-        [("with_member", "true")];
-    GetPublicArchivedThreads: Down 2..=100 ThreadList => Channel, Moment = archived,
-        shared by |thread| Some(thread.id.0), Moment::next;
-    GetPrivateArchivedThreads: Down 2..=100 ThreadList => Channel, Moment = archived,
-        shared by |thread| Some(thread.id.0), Moment::next;
-    GetJoinedPrivateArchivedThreads: Down 2..=100 ThreadList => Channel, ChannelId = |thread| Some(thread.id);
+        at ["user_id"], with ("with_member", "true");
+    GetPublicArchivedThreads: Down 2..=100 ThreadList, "threads" => Channel, Moment = archived,
+        at ["thread_metadata" "archive_timestamp"], shared by |thread| Some(thread.id.0), at ["id"], Moment::next;
+    GetPrivateArchivedThreads: Down 2..=100 ThreadList, "threads" => Channel, Moment = archived,
+        at ["thread_metadata" "archive_timestamp"], shared by |thread| Some(thread.id.0), at ["id"], Moment::next;
+    GetJoinedPrivateArchivedThreads: Down 2..=100 ThreadList, "threads" => Channel, ChannelId = |thread| Some(thread.id);
 }
 
 /// Who gave an answer to a poll (discord-api-docs, Poll, Get Answer Voters).

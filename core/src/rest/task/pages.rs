@@ -7,18 +7,19 @@ use core::str::FromStr;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::machine::Response;
-use crate::rest::call::{Answer, Call, Endpoint, Raw};
+use crate::rest::call::{Answer, Call, Endpoint};
 use crate::rest::draft::Draft;
 use crate::rest::failure::{Cause, Error};
 use crate::rest::task::query::Query;
-use crate::rest::task::{Progress, Step, Task, read};
+use crate::rest::task::{Progress, Step, Task, sift, unreadable};
 
 /// An endpoint that brings a list by pages.
 pub trait Paged: Endpoint {
     /// An entry of the list.
-    type Item;
+    type Item: DeserializeOwned;
 
     /// What a page is read as.
     type Page: Answer;
@@ -34,6 +35,15 @@ pub trait Paged: Endpoint {
 
     /// Parameters without which it would not come by pages.
     const FIXED: &'static [(&'static str, &'static str)] = &[];
+
+    /// The field of a page that is the list; none where the page itself is.
+    const LIST: Option<&'static str> = None;
+
+    /// Where an entry's key is, for those that cannot be read: a path of names.
+    const KEY: &'static [&'static str] = &["id"];
+
+    /// Where its [id](Self::id) is, if it has one.
+    const ID: Option<&'static [&'static str]> = None;
 
     /// The entries of a page, and whether there are more, if that is said.
     fn entries(page: Self::Page) -> (Vec<Self::Item>, Option<bool>);
@@ -73,11 +83,15 @@ pub enum Order {
 ///
 /// It is done at a page that is not full. Entries come in order and once each; those that are out of place, or were
 /// there before, are counted in [`Progress::skipped`]. Where the order is one of times, entries of the same time are
-/// told apart by their ids, as long as no more than a page has one time. A page of nothing but such ends it with [`Cause::Stuck`].
-/// After a failure it is done.
+/// told apart by their ids, as long as no more than a page has one time. A page of nothing but such ends it with
+/// [`Cause::Stuck`].
 ///
-/// It holds one page at most, and the ids of those that have the last one's time. Saved (serialized) at any time and loaded, it goes on behind the entry that it handed
-/// out last, also if it had failed.
+/// An entry that cannot be read is told, in its place, as [`Cause::Entry`], counted in [`Progress::failed`], and left
+/// behind; one whose key cannot be read either is told before the others of its page. After any other failure it is
+/// done.
+///
+/// It holds one page at most, and the ids of those that have the last one's time. Saved (serialized) at any time and
+/// loaded, it goes on behind the entry that it handed out or told last, also if it had failed.
 #[derive(Deserialize, Serialize)]
 #[serde(bound = "")]
 pub struct Pages<E: Paged> {
@@ -92,7 +106,7 @@ pub struct Pages<E: Paged> {
     ended: bool,
     progress: Progress,
     #[serde(skip)]
-    page: VecDeque<E::Item>,
+    page: VecDeque<Entry<E>>,
     /// Whether no page follows.
     #[serde(skip)]
     last: bool,
@@ -100,6 +114,13 @@ pub struct Pages<E: Paged> {
     failed: Option<Error>,
     #[serde(skip)]
     over: bool,
+}
+
+/// An entry of a page, or why it cannot be read.
+struct Entry<E: Paged> {
+    key: Option<E::Key>,
+    id: Option<u64>,
+    item: Result<E::Item, Error>,
 }
 
 impl<E: Paged> Call<E> {
@@ -227,11 +248,11 @@ impl<E: Paged> Pages<E> {
         if self.order != Order::Once || E::ROW.params.iter().any(|param| param.name == "limit") {
             query.set("limit", self.size());
         }
-        if self.order != Order::Once {
-            if let Some(cursor) = &self.cursor {
-                let among = if self.seen.is_empty() { None } else { E::next(cursor) };
-                query.set(parameter(self.order), among.as_ref().unwrap_or(cursor));
-            }
+        if self.order != Order::Once
+            && let Some(cursor) = &self.cursor
+        {
+            let among = if self.seen.is_empty() { None } else { E::next(cursor) };
+            query.set(parameter(self.order), among.as_ref().unwrap_or(cursor));
         }
         query.draft()
     }
@@ -242,47 +263,79 @@ impl<E: Paged> Pages<E> {
     }
 
     /// Whether it was handed out, and comes again because others have its key.
-    fn is_seen(&self, key: &E::Key, item: &E::Item) -> bool {
-        self.cursor.as_ref() == Some(key) && E::id(item).is_some_and(|id| self.seen.contains(&id))
+    fn is_seen(&self, key: &E::Key, entry: &Entry<E>) -> bool {
+        self.cursor.as_ref() == Some(key) && entry.id.is_some_and(|id| self.seen.contains(&id))
     }
 
     /// Whether it comes behind what was handed out.
-    fn is_fresh(&self, key: &E::Key, item: &E::Item) -> bool {
+    fn is_fresh(&self, key: &E::Key, entry: &Entry<E>) -> bool {
         let Some(cursor) = &self.cursor else { return true };
-        self.is_behind(key, cursor) || (key == cursor && !self.seen.is_empty() && !self.is_seen(key, item))
+        self.is_behind(key, cursor) || (key == cursor && !self.seen.is_empty() && !self.is_seen(key, entry))
     }
 
-    /// Goes behind this entry.
-    fn advance(&mut self, item: &E::Item) {
-        let Some(key) = E::key(item) else { return };
-        if self.cursor.as_ref() != Some(&key) {
-            self.seen.clear();
+    /// Hands an entry out, and goes behind it.
+    fn hand_out(&mut self, entry: Entry<E>) -> Step<E::Item> {
+        if let Some(key) = entry.key.filter(|_| self.order != Order::Once) {
+            if self.cursor.as_ref() != Some(&key) {
+                self.seen.clear();
+            }
+            self.seen.extend(entry.id);
+            self.cursor = Some(key);
         }
-        self.seen.extend(E::id(item));
-        self.cursor = Some(key);
+        match entry.item {
+            Ok(item) => {
+                self.progress.done += 1;
+                Step::Item(item)
+            }
+            Err(error) => {
+                self.progress.failed += 1;
+                Step::Failed(error)
+            }
+        }
     }
 
-    fn take(&mut self, page: E::Page) {
-        let (entries, more) = E::entries(page);
+    /// The entries of a page, and whether there are more, if that is said.
+    fn read(&self, response: &Response) -> Result<(Vec<Entry<E>>, Option<bool>), Error> {
+        match E::Page::read(response) {
+            Ok(page) => {
+                let (items, more) = E::entries(page);
+                let read = |item| Entry { key: E::key(&item), id: E::id(&item), item: Ok(item) };
+                Ok((items.into_iter().map(read).collect(), more))
+            }
+            Err(error) => {
+                let draft = self.draft();
+                sift_page(&draft, response).ok_or_else(|| unreadable(&draft, response, error))
+            }
+        }
+    }
+
+    fn take(&mut self, entries: Vec<Entry<E>>, more: Option<bool>) {
         let count = entries.len();
         if self.order == Order::Once {
             // What was handed out before it was saved came first.
-            let known = usize::try_from(self.progress.done).unwrap_or(usize::MAX);
+            let known = usize::try_from(self.progress.done + self.progress.failed).unwrap_or(usize::MAX);
             self.page = entries.into_iter().skip(known).collect();
             self.last = true;
             return;
         }
-        let mut keyed: Vec<(E::Key, E::Item)> =
-            entries.into_iter().filter_map(|item| Some((E::key(&item)?, item))).collect();
+        let mut keyed: Vec<(E::Key, Entry<E>)> = Vec::with_capacity(count);
+        for mut entry in entries {
+            match entry.key.take() {
+                Some(key) => keyed.push((key, entry)),
+                None if entry.item.is_err() => self.page.push_back(entry),
+                None => self.progress.skipped += 1,
+            }
+        }
+        let placed = keyed.len();
         keyed.sort_by(|(a, x), (b, y)| {
-            let order = a.cmp(b).then_with(|| E::id(x).cmp(&E::id(y)));
+            let order = a.cmp(b).then_with(|| x.id.cmp(&y.id));
             if self.order == Order::Up { order } else { order.reverse() }
         });
-        keyed.dedup_by(|(a, x), (b, y)| a == b && E::id(x) == E::id(y));
-        let known = keyed.iter().filter(|(key, item)| self.is_seen(key, item)).count();
-        keyed.retain(|(key, item)| self.is_fresh(key, item));
+        keyed.dedup_by(|(a, x), (b, y)| a == b && x.id == y.id);
+        let known = keyed.iter().filter(|(key, entry)| self.is_seen(key, entry)).count();
+        keyed.retain(|(key, entry)| self.is_fresh(key, entry));
         let fresh = keyed.len();
-        self.progress.skipped += (count - fresh - known) as u64;
+        self.progress.skipped += (placed - fresh - known) as u64;
         if fresh == 0 && (count > known || (known > 0 && more == Some(true))) {
             self.failed = Some(Error::new(self.draft(), Cause::Stuck(REPEATS)));
             return;
@@ -292,7 +345,7 @@ impl<E: Paged> Pages<E> {
         }
         let full = more.unwrap_or(count as u64 >= u64::from(self.size()));
         self.last = count == 0 || !full || keyed.len() < fresh;
-        self.page = keyed.into_iter().map(|(_, item)| item).collect();
+        self.page.extend(keyed.into_iter().map(|(key, entry)| Entry { key: Some(key), ..entry }));
     }
 }
 
@@ -300,24 +353,19 @@ impl<E: Paged> Task for Pages<E> {
     type Item = E::Item;
 
     fn next(&mut self) -> Step<E::Item> {
+        if self.over || self.ended {
+            return Step::Done;
+        }
+        let is_wanted = self.left() > 0;
+        if is_wanted && let Some(entry) = self.page.pop_front() {
+            return self.hand_out(entry);
+        }
         if let Some(error) = self.failed.take() {
             self.over = true;
             return Step::Failed(error);
         }
-        if self.over || self.ended {
-            return Step::Done;
-        }
-        if self.left() > 0 {
-            if let Some(item) = self.page.pop_front() {
-                if self.order != Order::Once {
-                    self.advance(&item);
-                }
-                self.progress.done += 1;
-                return Step::Item(item);
-            }
-            if !self.last {
-                return Step::Call(self.draft());
-            }
+        if is_wanted && !self.last {
+            return Step::Call(self.draft());
         }
         self.ended = true;
         self.page.clear();
@@ -329,8 +377,8 @@ impl<E: Paged> Task for Pages<E> {
             return;
         }
         self.progress.requests += 1;
-        match read::<Raw<E::Page>>(&self.draft(), answer) {
-            Ok(page) => self.take(page),
+        match answer.and_then(|response| self.read(&response)) {
+            Ok((entries, more)) => self.take(entries, more),
             Err(error) => self.failed = Some(error),
         }
     }
@@ -340,7 +388,31 @@ impl<E: Paged> Task for Pages<E> {
     }
 }
 
+/// The entries of a page that cannot be read as a whole; none if it is no list.
+fn sift_page<E: Paged>(draft: &Draft, response: &Response) -> Option<(Vec<Entry<E>>, Option<bool>)> {
+    let (list, fields) = sift::list(&response.body, E::LIST)?;
+    // Guessed, the end might come too early.
+    let more = fields.get("has_more").map_or(Some(None), |more| serde_json::from_str(more.get()).ok())?;
+    let read = |raw: &RawValue| match sift::entry(draft, raw, E::ID.unwrap_or(E::KEY)) {
+        Ok(item) => Entry { key: E::key(&item), id: E::id(&item), item: Ok(item) },
+        Err(error) => {
+            let id = E::ID.and_then(|path| sift::value(raw, path));
+            Entry { key: sift::value(raw, E::KEY), id, item: Err(error) }
+        }
+    };
+    Some((list.into_iter().map(read).collect(), more))
+}
+
 const REPEATS: &str = "the page has nothing that was not there before";
+
+impl<E: Paged> Clone for Entry<E>
+where
+    E::Item: Clone,
+{
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), id: self.id, item: self.item.clone() }
+    }
+}
 
 impl<E: Paged> Clone for Pages<E>
 where

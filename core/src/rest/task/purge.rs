@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChannelId, MessageId};
+use crate::id::{ChannelId, GuildId, MessageId};
 use crate::machine::Response;
 use crate::object::Message;
 use crate::rest::failure::Error;
@@ -61,7 +61,8 @@ pub struct SearchAndDelete {
 }
 
 impl Search {
-    /// Deletes what it finds. `now` is in milliseconds since 1970-01-01 UTC.
+    /// Deletes what it finds. `now` is in milliseconds since 1970-01-01 UTC, as the adapters
+    /// have it in `unix_millis()`.
     #[must_use]
     pub fn delete(self, now: u64) -> SearchAndDelete {
         let mut search = self.by_id();
@@ -123,6 +124,12 @@ impl SearchAndDelete {
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
+    }
+
+    /// The guild that it searches: see [`Search::guild`].
+    #[must_use]
+    pub fn guild(&self) -> Option<GuildId> {
+        self.search.guild()
     }
 
     /// Deletes what was found, each channel's for themselves.
@@ -234,8 +241,9 @@ impl Task for SearchAndDelete {
     }
 
     fn progress(&self) -> Progress {
-        let Progress { total, skipped, .. } = self.search.progress();
-        Progress { total, skipped, ..self.progress }
+        let Progress { total, skipped, failed, .. } = self.search.progress();
+        // Hits that cannot be read are not deleted.
+        Progress { total, skipped, failed: self.progress.failed + failed, ..self.progress }
     }
 }
 

@@ -57,6 +57,10 @@ impl Query {
         draft
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) const fn identity(&self) -> Identity {
         self.identity
     }

@@ -1,21 +1,23 @@
 //! A search to its end.
 
 use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::id::{ChannelId, MessageId, Snowflake};
+use crate::id::{ChannelId, GuildId, MessageId, Snowflake};
 use crate::machine::Response;
 use crate::object::{Message, SearchPage};
-use crate::rest::call::{Call, Raw};
+use crate::rest::call::{Answer, Call};
 use crate::rest::draft::{Draft, Identity};
 use crate::rest::endpoint::{SearchChannelMessages, SearchGuildMessages};
 use crate::rest::error::RestError;
 use crate::rest::failure::{Cause, Error};
 use crate::rest::invalid::Invalid;
 use crate::rest::task::query::Query;
-use crate::rest::task::{Progress, Step, Task, read};
+use crate::rest::task::{Progress, Step, Task, sift, unreadable};
 use crate::time::Duration;
 
 /// All messages that a search finds: `guild.search().content("x").all()`.
@@ -30,7 +32,9 @@ use crate::time::Duration;
 /// While Discord still builds its index (202) it waits as long as Discord says, 30 times at most. A
 /// [session](crate::rest::session::Session) waits for the index itself, as long as the call's time allows (10 minutes, if
 /// [`deadline`](Call::deadline) does not say otherwise): an index that takes longer ends it with [`Cause::Deadline`].
-/// Ten pages of nothing but known hits end it with [`Cause::Stuck`]. After a failure it is done; loaded again, it asks
+///
+/// A hit that cannot be read is told as [`Cause::Entry`], counted in [`Progress::failed`], and left behind.
+/// Ten pages of nothing but known hits end it with [`Cause::Stuck`]. After any other failure it is done; loaded again, it asks
 /// again.
 ///
 /// It holds one page, and the ids of at most 10,000 hits, to tell doubles by; these are saved too. Saved
@@ -55,7 +59,7 @@ pub struct Search {
     ended: bool,
     progress: Progress,
     #[serde(skip)]
-    page: VecDeque<Message>,
+    page: VecDeque<Hit>,
     /// Whether the present page came.
     #[serde(skip)]
     came: Option<Came>,
@@ -84,6 +88,22 @@ enum Came {
     /// Nothing new, and nothing behind it.
     Last,
     More,
+}
+
+/// A hit, or why it cannot be read.
+#[derive(Clone)]
+struct Hit {
+    id: Option<MessageId>,
+    message: Result<Message, Error>,
+}
+
+/// What a page brought.
+struct Found {
+    /// How many groups came: one hit each, if they are not empty.
+    groups: usize,
+    hits: Vec<Hit>,
+    /// How many hits there are on all pages.
+    total: u64,
 }
 
 impl Call<SearchGuildMessages> {
@@ -148,7 +168,8 @@ impl Search {
         self
     }
 
-    /// Wants no hits older than this. `now` is in milliseconds since 1970-01-01 UTC.
+    /// Wants no hits older than this. `now` is in milliseconds since 1970-01-01 UTC, as the adapters
+    /// have it in `unix_millis()`.
     #[must_use]
     pub fn max_age(mut self, age: Duration, now: u64) -> Self {
         let since = now.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
@@ -175,6 +196,13 @@ impl Search {
             self.query.refuse("sort_by", "relevance is no order in which hits could be deleted");
         }
         self
+    }
+
+    /// The guild that it searches; `None` for a search of a direct message. The messages do not say it: see
+    /// [`Message::url_in`].
+    #[must_use]
+    pub fn guild(&self) -> Option<GuildId> {
+        self.query.path().strip_prefix("/guilds/")?.split('/').next()?.parse().ok()
     }
 
     pub(super) const fn query(&self) -> &Query {
@@ -210,29 +238,46 @@ impl Search {
         if self.sort == Sort::OldestFirst { id > other } else { id < other }
     }
 
-    fn take(&mut self, found: SearchPage) {
+    fn read(&self, response: &Response) -> Result<Found, Error> {
+        match SearchPage::read(response) {
+            Ok(page) => {
+                let (groups, total) = (page.messages.len(), page.total_results);
+                let hit = |message: Message| Hit { id: Some(message.id), message: Ok(message) };
+                Ok(Found { groups, hits: page.into_found().map(hit).collect(), total })
+            }
+            Err(error) => {
+                let draft = self.draft();
+                sift_page(&draft, response).ok_or_else(|| unreadable(&draft, response, error))
+            }
+        }
+    }
+
+    fn take(&mut self, found: Found) {
         self.unready = 0;
         // What is left behind a bound, or after deletions, is less.
-        self.progress.total = Some(found.total_results).max(self.progress.total);
-        let is_last = u64::from(self.offset + self.size()) >= found.total_results;
+        self.progress.total = Some(found.total).max(self.progress.total);
+        let is_last = u64::from(self.offset + self.size()) >= found.total;
         // There are no more of these in a row than the offset goes.
         let empty = if is_last { Came::Last } else { Came::More };
-        if found.messages.is_empty() {
+        if found.hits.is_empty() {
             self.came = Some(empty);
             return;
         }
-        let groups = found.messages.len();
         let mut fresh = 0;
         let mut bound_only = self.by_id;
         // What is more than was asked for comes with the next page.
         let size = self.size() as usize;
-        self.progress.skipped += groups.saturating_sub(size) as u64;
-        for message in found.into_found().take(size) {
-            let id = message.id;
+        self.progress.skipped += found.groups.saturating_sub(size) as u64;
+        for hit in found.hits.into_iter().take(size) {
+            let Some(id) = hit.id else {
+                bound_only = false;
+                self.page.push_back(hit);
+                continue;
+            };
             bound_only &= self.bound == Some(id);
             if self.bound.is_some_and(|bound| !self.is_behind(id, bound))
                 || self.seen.contains(&id)
-                || self.page.iter().any(|known| known.id == id)
+                || self.page.iter().any(|known| known.id == Some(id))
             {
                 self.progress.skipped += 1;
                 continue;
@@ -241,11 +286,12 @@ impl Search {
             if self.edge.is_none_or(|edge| self.is_behind(id, edge)) {
                 self.edge = Some(id);
             }
-            if self.without_threads && !self.is_named(message.channel_id) {
+            let channel = hit.message.as_ref().ok().map(|message| message.channel_id);
+            if self.without_threads && channel.is_some_and(|channel| !self.is_named(channel)) {
                 self.progress.skipped += 1;
                 self.seen.insert(id);
             } else {
-                self.page.push_back(message);
+                self.page.push_back(hit);
             }
         }
         if fresh > 0 {
@@ -329,6 +375,20 @@ impl Task for Search {
 
     fn next(&mut self) -> Step<Message> {
         loop {
+            let is_enough = self.at_most.is_some_and(|most| self.progress.done >= most);
+            if !is_enough && let Some(hit) = self.page.pop_front() {
+                self.seen.extend(hit.id);
+                return match hit.message {
+                    Ok(message) => {
+                        self.progress.done += 1;
+                        Step::Item(message)
+                    }
+                    Err(error) => {
+                        self.progress.failed += 1;
+                        Step::Failed(error)
+                    }
+                };
+            }
             if let Some(error) = self.failed.take() {
                 self.over = true;
                 return Step::Failed(error);
@@ -336,15 +396,10 @@ impl Task for Search {
             if self.over || self.ended {
                 return Step::Done;
             }
-            if self.at_most.is_some_and(|most| self.progress.done >= most) {
+            if is_enough {
                 self.ended = true;
                 self.page.clear();
                 return Step::Done;
-            }
-            if let Some(hit) = self.page.pop_front() {
-                self.seen.insert(hit.id);
-                self.progress.done += 1;
-                return Step::Item(hit);
             }
             if let Some(came) = self.came.take() {
                 self.turn(came);
@@ -365,7 +420,7 @@ impl Task for Search {
         if answer.as_ref().is_ok_and(|response| self.is_unready(response)) {
             return;
         }
-        match read::<Raw<SearchPage>>(&self.draft(), answer) {
+        match answer.and_then(|response| self.read(&response)) {
             Ok(found) => self.take(found),
             Err(error) => self.failed = Some(error),
         }
@@ -384,6 +439,27 @@ impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Search({:?}, {:?})", self.query, self.progress)
     }
+}
+
+/// The hits of a page that cannot be read as a whole, read one by one; the messages around them need not be readable.
+/// None if it is no list.
+fn sift_page(draft: &Draft, response: &Response) -> Option<Found> {
+    let (groups, fields) = sift::list(&response.body, Some("messages"))?;
+    let total =
+        fields.get("total_results").map_or(Some(0), |total| serde_json::from_str(total.get()).ok())?;
+    let hit = |raw: &RawValue| {
+        let message = sift::entry(draft, raw, &["id"]);
+        Hit {
+            id: message.as_ref().map_or_else(|_| sift::value(raw, &["id"]), |it: &Message| Some(it.id)),
+            message,
+        }
+    };
+    let hits = groups.iter().filter_map(|group| {
+        let Some(messages) = sift::entries(group) else { return Some(hit(group)) };
+        let is_hit = |raw: &&&RawValue| sift::value(raw, &["hit"]) == Some(true);
+        messages.iter().find(is_hit).or(messages.first()).map(|raw| hit(raw))
+    });
+    Some(Found { groups: groups.len(), hits: hits.collect(), total })
 }
 
 /// The most hits of a page, and the greatest offset (discord-api-docs, Search Guild Messages).

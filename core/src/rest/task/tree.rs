@@ -13,13 +13,13 @@ use crate::object::{Channel, ChannelType, Guild, Member, ThreadList, visible};
 use crate::rest::call::Raw;
 use crate::rest::draft::Draft;
 use crate::rest::endpoint::{GetActiveThreads, GetGuild, GetGuildChannels, ListGuildMembers};
-use crate::rest::failure::Error;
+use crate::rest::failure::{Cause, Error};
 use crate::rest::task::lists::Members;
 use crate::rest::task::{Progress, Step, Task, read};
 
 /// Fetches a guild, its channels and active threads, and, if wanted, its members, and brings them as one [`Tree`].
 ///
-/// After a failure it is done. Saved (serialized) at any time and loaded, it goes on with the request that it had
+/// After a failure it is done; a member that cannot be read ([`Cause::Entry`]) is left out. Saved (serialized) at any time and loaded, it goes on with the request that it had
 /// come to. It holds what it fetched: Discord allows 500 channels and 1,000 active threads; members as many as wanted.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct GuildTree {
@@ -110,6 +110,10 @@ impl Task for GuildTree {
                 Stage::Members => match self.members.as_mut().map(Task::next) {
                     None | Some(Step::Done) => self.stage = Stage::Bring,
                     Some(Step::Item(member)) => self.tree.members.push(member),
+                    Some(Step::Failed(error)) if matches!(error.cause, Cause::Entry { .. }) => {
+                        self.progress.failed += 1;
+                        return Step::Failed(error);
+                    }
                     Some(Step::Failed(error)) => self.failed = Some(error),
                     Some(Step::Call(draft)) => return Step::Call(draft),
                     Some(Step::Wait(pause)) => return Step::Wait(pause),

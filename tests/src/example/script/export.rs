@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sanscord::id::{ChannelId, MessageId};
 use sanscord::object::Message;
+use sanscord::rest::Error;
 use sanscord_host::discord::Options;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,8 @@ struct Sink {
     state: Option<PathBuf>,
     /// Messages of this run.
     count: u64,
+    /// Errors of this run.
+    errors: u64,
     told: Instant,
 }
 
@@ -97,7 +100,8 @@ impl Export {
             None => Box::new(io::stdout()),
         };
         let after = place.after;
-        let sink = Arc::new(Mutex::new(Sink { out, place, state, count: 0, told: Instant::now() }));
+        let sink =
+            Arc::new(Mutex::new(Sink { out, place, state, count: 0, errors: 0, told: Instant::now() }));
         let interrupted = Arc::clone(&sink);
         ctrlc::set_handler(move || {
             // No line is being written while this is held, and none will be.
@@ -128,13 +132,22 @@ impl Export {
         lock(&self.sink).write(message.id, &line)
     }
 
+    /// Tells an error; the export may go on behind it, with a message left out.
+    pub fn tell(&self, error: &Error) {
+        lock(&self.sink).errors += 1;
+        eprintln!("{error}");
+    }
+
     /// Tells how far it has come in the end.
     ///
     /// # Errors
-    /// If the state cannot be written.
+    /// If the state cannot be written, or an error was told.
     pub fn finish(&self) -> Result {
         let sink = lock(&self.sink);
         sink.save()?;
+        if sink.errors > 0 {
+            return fail(format!("not all was exported: {} errors; {}", sink.errors, sink.summary()));
+        }
         eprintln!("done: {}", sink.summary());
         Ok(())
     }
@@ -242,6 +255,7 @@ mod tests {
             place,
             state: Some(state.clone()),
             count: 0,
+            errors: 0,
             told: Instant::now(),
         };
         let mut first = sink(file, place);

@@ -202,6 +202,29 @@ fn a_search_tries_no_second_bulk_in_a_channel_that_refused_one() {
     assert_eq!((guild.channels[0].singles.len(), guild.channels[1].singles.len()), (260, 0));
 }
 
+#[test]
+fn a_hit_that_cannot_be_read_is_not_deleted() {
+    let all: Vec<u64> = young(60).collect();
+    let mut guild = Guild::new(&all, 0);
+    let server = |draft: &Draft| {
+        let answer = guild.answer(draft);
+        if path_end(draft) != "search" {
+            return answer;
+        }
+        let mut page: Value = serde_json::from_slice(&answer.body).unwrap();
+        for group in page["messages"].as_array_mut().unwrap() {
+            if group[0]["id"] == all[20].to_string() {
+                group[0]["content"] = json!(5);
+            }
+        }
+        ok(&page)
+    };
+    let ran = run(purge(), server, never);
+    assert_eq!((ran.items.len(), ran.errors.len(), ran.task.progress().failed), (59, 1, 1));
+    assert!(matches!(ran.errors[0].cause, Cause::Entry { .. }), "{}", ran.errors[0]);
+    assert_eq!(guild.channels.iter().flat_map(|channel| &channel.there).collect::<Vec<_>>(), [&all[20]]);
+}
+
 /// A guild whose messages are in two channels, and in an index that does not hear of deletions at once.
 struct Guild {
     channels: [Channel; 2],

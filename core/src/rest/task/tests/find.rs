@@ -50,6 +50,18 @@ fn members_by_any_of_their_names() {
     assert_eq!(ran.requests, ["GET /guilds/3/members/search?query=a%20b%26limit%3D1&limit=1000"]);
 }
 
+#[test]
+fn what_cannot_be_read_does_not_end_the_look() {
+    let list = json!([
+        { "id": "1", "type": 0, "name": 5 },
+        { "id": "2", "type": 0, "name": "General" },
+        { "id": "3", "type": 0, "name": "general" },
+    ]);
+    let ran = run(Find::channel(GuildId(3), "general"), |_| ok(&list), never);
+    assert_eq!((ran.items.len(), ran.items[0].id.0, ran.errors.len()), (1, 3, 1));
+    assert_eq!(ran.task.progress().failed, 1);
+}
+
 fn guilds(draft: &Draft) -> Response {
     let after = query::<u64>(draft, "after").unwrap_or(0);
     let name = |id: u64| {

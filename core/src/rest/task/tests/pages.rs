@@ -252,6 +252,155 @@ fn a_list_of_one_page_asks_for_the_most() {
     assert_eq!(ran.requests, ["GET /guilds/3/channels"]);
 }
 
+/// The same entry with a content that is none, as it cannot be read.
+fn spoilt(mut entry: Value) -> Value {
+    let field = ["content", "username", "name", "nick"].into_iter().find(|name| entry.get(name).is_some());
+    entry[field.unwrap_or("rest")] = json!({ "not": ["expected"] });
+    entry
+}
+
+/// Which entries were left out, by what the errors say.
+fn left_out<T: Task>(ran: &Ran<T>) -> Vec<Option<u64>> {
+    let id = |error: &Error| match &error.cause {
+        Cause::Entry { id, beginning, .. } => {
+            assert!(beginning.contains("expected"), "{error}");
+            id.map(|id| id.0)
+        }
+        _ => panic!("{error}"),
+    };
+    ran.errors.iter().map(id).collect()
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_told_and_left_behind() {
+    let all: Vec<u64> = (1..=250).collect();
+    let bad = [1, 50, 51, 151, 200, 250];
+    let server = |draft: &Draft| {
+        let page = page(&all, draft).into_iter();
+        ok(&page.map(|id| if bad.contains(&id) { spoilt(message(id, 7)) } else { message(id, 7) }).collect())
+    };
+    for (task, up) in [(CHANNEL.messages().all(), false), (CHANNEL.messages().all().oldest_first(), true)] {
+        let (mut good, mut wrong) = (all.clone(), bad.map(Some).to_vec());
+        good.retain(|id| !bad.contains(id));
+        if !up {
+            good.reverse();
+            wrong.reverse();
+        }
+        let ran = run(task.clone(), server, never);
+        assert_eq!(ran.items.iter().map(|message| message.id.0).collect::<Vec<_>>(), good);
+        assert_eq!((left_out(&ran), ran.requests.len()), (wrong.clone(), 3));
+        let progress = ran.task.progress();
+        assert_eq!((progress.done, progress.failed, progress.skipped), (244, 6, 0));
+        // Cut anywhere, each is told once.
+        for every in [3, 7, 101] {
+            let cut = [vec![false; every], vec![true]].concat().repeat(400);
+            let ran = run(task.clone(), server, cuts(cut));
+            assert_eq!((ran.items.len(), left_out(&ran)), (244, wrong.clone()), "{every}");
+        }
+    }
+    let text = run(CHANNEL.messages().all(), server, never).errors[0].to_string();
+    assert!(text.starts_with("GET /channels/7/messages: ") && text.contains("that of 250: "), "{text}");
+    // Without anything by which to place it, and with nothing but such.
+    let odd = |draft: &Draft| {
+        let mut page: Vec<Value> = page(&all, draft).into_iter().map(|id| message(id, 7)).collect();
+        page.insert(3, json!("expected"));
+        ok(&page.into())
+    };
+    let ran = run(CHANNEL.messages().limit(99_u32).all(), odd, never);
+    assert_eq!((ran.items.len(), left_out(&ran)), (250, vec![None; 3]));
+    let ran = run(CHANNEL.messages().all(), |_| ok(&json!(["expected", 7])), never);
+    assert_eq!((ran.items.len(), ran.errors.len(), ran.requests.len()), (0, 3, 1));
+    assert!(matches!(ran.errors[2].cause, Cause::Stuck(_)), "{}", ran.errors[2]);
+    // What is no list ends it.
+    for body in [json!({ "id": "1" }), json!(7), json!(null), json!("[]")] {
+        let ran = run(CHANNEL.messages().all(), |_| ok(&body), never);
+        assert_eq!((ran.errors.len(), ran.requests.len()), (1, 1), "{body}");
+        assert!(matches!(ran.errors[0].cause, Cause::Answer { .. }), "{}", ran.errors[0]);
+    }
+}
+
+#[test]
+fn every_list_is_read_entry_by_entry() {
+    let user = |id: u64| json!({ "id": id.to_string(), "username": "x" });
+    let by_user = |id: u64| json!({ "user": user(id), "nick": "n" });
+    let unless = |id: u64, entry: Value| if id % 5 == 0 { spoilt(entry) } else { entry };
+    let up = |draft: &Draft, make: &dyn Fn(u64) -> Value| {
+        let limit = query::<usize>(draft, "limit").unwrap();
+        let after = query::<u64>(draft, "after").unwrap_or(0);
+        (1..=230_u64).filter(|id| *id > after).take(limit).map(|id| unless(id, make(id))).collect::<Value>()
+    };
+    let fives: Vec<Option<u64>> = (1..=46).map(|n| Some(n * 5)).collect();
+    macro_rules! goes {
+        ($task:expr, $server:expr) => {{
+            let ran = run($task, $server, never);
+            assert_eq!((ran.items.len(), left_out(&ran)), (184, fives.clone()));
+            assert_eq!(ran.task.progress().failed, 46);
+        }};
+    }
+    goes!(ListGuildMembers::new(GuildId(3)).limit(20_u32).all(), |draft: &Draft| ok(&up(draft, &by_user)));
+    goes!(GetBans::new(GuildId(3)).limit(20_u32).all(), |draft: &Draft| {
+        let ban = |id: u64| match id % 5 {
+            0 => json!({ "user": user(id), "reason": ["expected"] }),
+            _ => json!({ "user": user(id), "reason": "r" }),
+        };
+        ok(&up(draft, &ban))
+    });
+    goes!(GetCurrentUserGuilds::new().limit(20_u32).all(), |draft: &Draft| {
+        ok(&up(draft, &|id| json!({ "id": id.to_string(), "name": "g" })))
+    });
+    goes!(GetReactions::new(CHANNEL, MessageId(5), "x").all(), |draft: &Draft| ok(&up(draft, &user)));
+    goes!(GetPollAnswerVoters::new(CHANNEL, MessageId(5), 1_u32).all(), |draft: &Draft| {
+        ok(&json!({ "users": up(draft, &user) }))
+    });
+    goes!(GetThreadMembers::new(CHANNEL).all(), |draft: &Draft| {
+        let member = |id: u64| match id % 5 {
+            0 => json!({ "user_id": id.to_string(), "flags": "expected" }),
+            _ => json!({ "user_id": id.to_string(), "flags": 1 }),
+        };
+        ok(&up(draft, &member))
+    });
+    // There is one page only: cut, it goes on behind what was told.
+    let server = |_: &Draft| {
+        ok(&(1..=10_u64).map(|id| unless(id, json!({ "id": id.to_string(), "name": "c" }))).collect())
+    };
+    for every in 2..8 {
+        let cut = [vec![false; every], vec![true]].concat().repeat(100);
+        let ran = run(GetGuildChannels::new(GuildId(3)).all(), server, cuts(cut));
+        assert_eq!((ran.items.len(), left_out(&ran)), (8, vec![Some(5), Some(10)]));
+    }
+}
+
+#[test]
+fn entries_of_the_same_time_are_told_once_each_too() {
+    let spoil = |pin: &Value| {
+        let mut pin = pin.clone();
+        if pin["message"]["id"].as_str().unwrap().ends_with('5') {
+            pin["message"] = spoilt(pin["message"].clone());
+        }
+        pin
+    };
+    let times: Vec<u64> = (0..40).map(|n| n / 6).collect();
+    let server = |draft: &Draft| {
+        let page: Value = serde_json::from_slice(&pins(&times, draft).body).unwrap();
+        let items: Vec<Value> = page["items"].as_array().unwrap().iter().map(spoil).collect();
+        ok(&json!({ "items": items, "has_more": page["has_more"] }))
+    };
+    for (size, every) in [(50_u32, 1000), (3, 1000), (2, 4), (7, 3)] {
+        let cut = [vec![false; every], vec![true]].concat().repeat(200);
+        let ran = run(GetPins::new(CHANNEL).limit(size).all(), server, cuts(cut));
+        let mut wrong = left_out(&ran);
+        wrong.sort_unstable();
+        assert_eq!((ran.items.len(), wrong), (36, [105, 115, 125, 135].map(Some).to_vec()), "{size}");
+    }
+    // A field beside the list is no concern of it, but where it says whether there are more.
+    let server = |_: &Draft| ok(&json!({ "threads": [{ "id": "5" }], "members": 7, "has_more": false }));
+    let ran = run(GetJoinedPrivateArchivedThreads::new(CHANNEL).all(), server, never);
+    assert_eq!((ran.items.len(), ran.errors.len()), (1, 0));
+    let server = |_: &Draft| ok(&json!({ "items": [], "has_more": "expected" }));
+    let ran = run(GetPins::new(CHANNEL).all(), server, never);
+    assert!(matches!(ran.errors[0].cause, Cause::Answer { .. }), "{}", ran.errors[0]);
+}
+
 #[test]
 fn archived_threads_go_by_time_and_by_what_is_said_of_more() {
     let time = |id: u64| format!("2024-01-01T{:02}:{:02}:00.000000+00:00", id / 60, id % 60);

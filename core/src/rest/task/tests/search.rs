@@ -185,6 +185,61 @@ fn hundreds_of_deleted_hits_are_crossed() {
 }
 
 #[test]
+fn a_hit_that_cannot_be_read_is_told_and_left_behind() {
+    let ids: Vec<u64> = (1..=80).collect();
+    let bad = |id: u64| json!({ "id": id.to_string(), "channel_id": "7", "content": 5, "hit": true });
+    let server = |draft: &Draft| {
+        let group = |id: &u64| match id % 10 {
+            0 => json!([message(1000 + id, CHANNEL), bad(*id)]),
+            // What stands around a hit need not be readable.
+            1 => json!([{ "id": [] }, { "id": id.to_string(), "channel_id": "7", "hit": true }]),
+            _ => json!([message(*id, CHANNEL)]),
+        };
+        let groups: Vec<Value> = hits(&ids, draft).iter().map(group).collect();
+        ok(&json!({ "total_results": all_hits(&ids, draft).len(), "messages": groups, "threads": 1 }))
+    };
+    let good: Vec<u64> = (1..=80).rev().filter(|id| id % 10 > 0).collect();
+    for (task, every) in [
+        (search().all(), 1000),
+        (search().all(), 4),
+        (search().all().by_id(), 1000),
+        (search().all().by_id(), 5),
+    ] {
+        let cut = [vec![false; every], vec![true]].concat().repeat(200);
+        let ran = run(task, server, cuts(cut));
+        assert_eq!(ran.items.iter().map(|message| message.id.0).collect::<Vec<_>>(), good);
+        let told = ran.errors.iter().map(|error| match &error.cause {
+            Cause::Entry { id, beginning, .. } if beginning.contains("\"hit\":true") => id.map(|id| id.0),
+            _ => panic!("{error}"),
+        });
+        assert_eq!(told.collect::<Vec<_>>(), (1..=8).rev().map(|n| Some(n * 10)).collect::<Vec<_>>());
+        assert_eq!((ran.task.progress().done, ran.task.progress().failed), (72, 8));
+    }
+    // Groups that are none, among others; and what is no list.
+    let server = |draft: &Draft| match query::<u32>(draft, "offset") {
+        Some(0) => ok(&json!({ "total_results": 4, "messages": [[message(5, 7)], 7, [], [message(3, 7)]] })),
+        _ => found(4, &[]),
+    };
+    let ran = run(search().all(), server, never);
+    assert_eq!((ran.items.len(), ran.errors.len(), ran.task.progress().failed), (2, 1, 1));
+    for body in [json!({ "messages": 5, "total_results": 9 }), json!([]), json!({ "total_results": "x" })] {
+        let ran = run(search().all(), |_| ok(&body), never);
+        assert_eq!((ran.errors.len(), ran.requests.len()), (1, 1), "{body}");
+        assert!(matches!(ran.errors[0].cause, Cause::Answer { .. }), "{}", ran.errors[0]);
+    }
+}
+
+#[test]
+fn a_search_knows_its_guild() {
+    let direct = SearchChannelMessages::new(ChannelId(7)).content("x").all();
+    assert_eq!((search().all().guild(), direct.guild()), (Some(GuildId(3)), None));
+    assert_eq!(search().all().delete(0).guild(), Some(GuildId(3)));
+    let (_, ran) = seek(search().all(), &[9], vec![]);
+    let url = ran.items[0].url_in(ran.task.guild());
+    assert_eq!((ran.items[0].url(), &*url), (None, "https://discord.com/channels/3/7/9"));
+}
+
+#[test]
 fn an_index_that_outlasts_the_calls_time_can_be_asked_again() {
     let mut task = search().all();
     let Step::Call(draft) = task.next() else { panic!("a call") };

@@ -60,6 +60,22 @@ fn a_tree_is_a_map_of_the_guild() {
 }
 
 #[test]
+fn a_member_that_cannot_be_read_is_left_out() {
+    let spoil = |draft: &Draft| {
+        let answer = server(draft);
+        if path_end(draft) != "members" {
+            return answer;
+        }
+        let mut page: Value = serde_json::from_slice(&answer.body).unwrap();
+        page[1]["nick"] = json!([]);
+        ok(&page)
+    };
+    let ran = run(GuildTree::new(GuildId(3)).with_members(2), spoil, never);
+    assert_eq!((ran.items.len(), ran.errors.len(), ran.task.progress().failed), (1, 1, 1));
+    assert_eq!(ran.items[0].members.len(), 2);
+}
+
+#[test]
 fn a_failure_is_told_and_a_saved_tree_goes_on() {
     let broken = |draft: &Draft| if path_end(draft) == "active" { refused(500, 0) } else { server(draft) };
     let ran = run(GuildTree::new(GuildId(3)), broken, never);
