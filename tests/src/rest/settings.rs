@@ -42,6 +42,9 @@ pub struct RestConfig {
     pub no_access: BTreeSet<ChannelId>,
     /// Routes for which bots lack a permission, named as in `limits`: error 50013.
     pub forbidden: BTreeSet<String>,
+    /// Whether a search still counts what was deleted of a history, as Discord's index does for a while: places
+    /// without a hit.
+    pub stale_search: bool,
     /// People who use the API with a token of their own, without `Bot` before it.
     pub people: Vec<(String, UserId)>,
 }
@@ -137,6 +140,7 @@ impl Default for RestConfig {
             nonce_window: Duration::from_secs(300),
             no_access: BTreeSet::new(),
             forbidden: BTreeSet::new(),
+            stale_search: false,
             people: Vec::new(),
         }
     }

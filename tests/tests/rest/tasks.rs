@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sanscord::id::{ChannelId, GuildId, MessageId};
 use sanscord::object::Message;
 use sanscord::rest::Error;
-use sanscord::rest::task::{Step, Task};
+use sanscord::rest::task::{BulkDelete, Step, Task};
 use sanscord_testing::config::Config;
 use sanscord_testing::fault::RestFault;
 
@@ -100,5 +100,50 @@ fn more_than_a_thousand_hits_are_deleted() {
     assert_eq!(gone, hits);
     let left: BTreeSet<MessageId> = bench.ids(channel.messages().all().oldest_first()).into_iter().collect();
     assert_eq!(left, &all - &hits);
+    assert_eq!(bench.world.server().violations(), []);
+}
+
+/// A bot that may make no bulks deletes its own messages one by one, in each channel after one try.
+#[test]
+fn without_the_permission_for_bulks_messages_go_one_by_one() {
+    let (mut bench, guild, channel) = bench(300);
+    let all = bench.ids(channel.messages().all());
+    let bulk = "POST /channels/{channel_id}/messages/bulk-delete".to_owned();
+    bench.world.with_server(|discord, _| discord.config_mut().rest.forbidden.insert(bulk));
+    let now = bench.now_millis();
+    let begin = bench.world.server().report().requests;
+    let gone = bench.run(BulkDelete::new(channel, all[..130].iter().copied(), now));
+    assert_eq!(
+        gone.into_iter().filter_map(Result::ok).collect::<BTreeSet<_>>(),
+        all[..130].iter().copied().collect()
+    );
+    let requests = bench.world.server().report().requests - begin;
+    assert_eq!(requests, 131);
+    let left = bench.ids(channel.messages().all());
+    assert_eq!(left, all[130..]);
+    let found = bench.ids(guild.search().content("message").all().delete(now));
+    assert_eq!(found.len(), 170);
+    assert_eq!(bench.ids(channel.messages().all()), []);
+    assert_eq!(bench.world.server().violations(), []);
+}
+
+/// An index that still counts deleted messages: hundreds of places without a hit, in the middle and at the end.
+#[test]
+fn a_search_crosses_what_was_deleted() {
+    let (mut bench, guild, channel) = bench(1_200);
+    bench.world.with_server(|discord, _| discord.config_mut().rest.stale_search = true);
+    let all = bench.ids(channel.messages().all());
+    let now = bench.now_millis();
+    let gone = all[200..700].iter().chain(&all[800..]).copied();
+    assert_eq!(bench.run(BulkDelete::new(channel, gone, now)).len(), 900);
+    let want: Vec<MessageId> = all[..200].iter().chain(&all[700..800]).copied().collect();
+    let search = || guild.search().content("message").all();
+    assert_eq!(bench.ids(search()), want);
+    let begin = bench.world.server().report().requests;
+    let found = bench.ids(search().delete(now));
+    assert_eq!(found.iter().collect::<BTreeSet<_>>(), want.iter().collect());
+    let requests = bench.world.server().report().requests - begin;
+    assert!(requests < 100, "{requests} requests");
+    assert_eq!(bench.ids(search()), []);
     assert_eq!(bench.world.server().violations(), []);
 }

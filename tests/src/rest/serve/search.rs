@@ -197,6 +197,10 @@ fn search(call: &mut Call<'_>, channels: &[u64]) -> Answer {
                 hits.push((id, *channel));
             }
         }
+        if config.rest.stale_search {
+            let gone = known.log.deleted(config, *channel).filter(|(id, _)| *id > above && *id < below);
+            hits.extend(gone.filter(|(_, message)| wanted.fits(message)).map(|(id, _)| (id, *channel)));
+        }
     }
     hits.sort_unstable();
     if !is_ascending {

@@ -154,6 +154,17 @@ impl Log {
         }
     }
 
+    /// The messages of the history that were deleted, and their ids.
+    pub(in crate::rest) fn deleted(
+        &self,
+        config: &Config,
+        channel: u64,
+    ) -> impl Iterator<Item = (u64, Value)> {
+        let ids = self.taken.iter().map(|index| (*index, self.seeded_id(*index)));
+        let gone = ids.filter(|(_, id)| !self.own.contains_key(id));
+        gone.map(move |(index, id)| (id, seeded(config, channel, id, index)))
+    }
+
     /// Ids below this one, the highest first.
     pub(in crate::rest) fn below(&self, id: u64) -> impl Iterator<Item = u64> {
         let seeds = (0..self.seeded_below(id)).rev().filter(|index| !self.taken.contains(index));
@@ -219,6 +230,7 @@ mod tests {
         assert!(log.remove(all[8]));
         assert!(!log.remove(all[8]));
         assert_eq!(log.get(&config, 1, all[8], config.bot), None);
+        assert_eq!(log.deleted(&config, 1).map(|(id, _)| id).collect::<Vec<_>>(), [all[8]]);
         let mut changed = log.get(&config, 1, all[5], config.bot).unwrap();
         changed["content"] = "changed".into();
         log.put(&config, all[5], &changed, false);
