@@ -3,7 +3,7 @@
 //! `Export` and `script` are this demonstration's: options, a Discord of our own where there is no token, and
 //! the file with its state. A script of your own has `Discord::from_env()?` and its own values in the place
 //! of `export`, and answers with `Result<(), Box<dyn Error>>`; the calls stay as they are. A line of the file
-//! is `serde_json::to_string(&message?)?`.
+//! is `serde_json::to_string(&message)?`.
 
 use sanscord_blocking::Discord;
 use sanscord_testing::example::script::{self, Export};

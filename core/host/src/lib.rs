@@ -1,7 +1,7 @@
 //! What the adapters share: whom to trust, why a connection failed, what HTTP requests
 //! carry and bring, files, sources of audio, saved sessions, logging,
-//! seeds, the date and, with the feature `async`, the queues of async drivers. It drives no machine's sockets and has no loop for
-//! them: those are each adapter's own. [`office`] serves on threads, whatever the adapter.
+//! seeds, the date and, with the feature `async`, the queues of async drivers. It drives no machine's sockets and has
+//! no loop for them: those are each adapter's own. [`office`] serves on threads, whatever the adapter.
 //!
 //! Use an adapter; each re-exports what its users need.
 
