@@ -6,7 +6,6 @@
 //! Use an adapter; each re-exports what its users need.
 
 #[cfg(feature = "async")]
-pub mod client;
 mod clock;
 pub mod discord;
 pub mod disk;
