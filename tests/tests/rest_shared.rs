@@ -257,7 +257,6 @@ fn three_sessions_share_limits() {
     for (name, link) in links {
         let mut config = Config::quiet();
         limits(&mut config, 5, 10 * SECOND);
-        // What is under way longer than a line takes is not to be foreseen.
         let mut bench = Bench::new(3, config, link);
         let channels = bench.channels(4);
         let calls = talk(&mut bench, 3, &channels, COUNT);
@@ -355,14 +354,9 @@ fn an_office_comes_back() {
         let channel = config.text_channel.0;
         let mut bench = Bench::new(3, config, LinkConfig::steady(Duration::from_millis(200)));
         let calls = talk(&mut bench, 3, &[channel], 6);
-        // The answers to the first window are under way.
-        bench.run_for(Duration::from_millis(1_300));
-        let office = bench.world.with_server(|street, now| {
-            let office = street.kill();
-            let saved = office.save(now);
-            (saved, now)
-        });
-        let (saved, died) = office;
+        // The first window is known, and the answers to its other requests are under way.
+        bench.run_for(Duration::from_millis(1_900));
+        let (saved, died) = bench.world.with_server(|street, now| (street.kill().save(now), now));
         bench.run_for(away.min(2 * SECOND));
         if away > SECOND {
             assert!(bench.lost >= 3, "each session tells that it is lost");
