@@ -76,7 +76,8 @@ impl Discord {
         self.watch(call, None)
     }
 
-    /// As [`call`](Self::call); `watch` hears how far the upload or download has come, on the driver's thread.
+    /// As [`call`](Self::call); `watch` hears how far the upload or download has come, on the driver's thread: a call
+    /// made there would wait for itself.
     ///
     /// # Errors
     ///

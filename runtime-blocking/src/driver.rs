@@ -125,10 +125,11 @@ impl<M: Machine, A: FnMut(&Audio, &[u8])> Driver<M, A> {
                 }
                 _ => {}
             }
+            // What has come is heard first: a deadline must not take it away.
+            self.hear();
             if self.ending.is_none() && self.deadline.is_some_and(|deadline| deadline <= self.clock.now()) {
                 self.input(Input::Timeout);
             }
-            self.hear();
             for event in &ready {
                 self.note(event);
             }

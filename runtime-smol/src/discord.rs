@@ -1,6 +1,7 @@
 //! Discord's REST API: `discord.call(request).await`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
 use sanscord::machine::{Progress, Response};
@@ -122,7 +123,7 @@ impl Discord {
 
     /// Runs what takes several requests; it goes on as it is asked.
     pub fn run<T: Task>(&self, task: T) -> Run<T> {
-        Run { discord: self.clone(), task, pending: None }
+        Run { discord: self.clone(), task, pending: None, rest: None }
     }
 
     /// The API's base URL, as it was when this was made. It may hold a name and a password.
@@ -166,13 +167,19 @@ pub struct Run<T> {
     task: T,
     /// A request whose answer the task has not had.
     pending: Option<Draft>,
+    /// A wait that has not come to its end.
+    rest: Option<Duration>,
 }
 
 impl<T: Task> Run<T> {
     /// The next that it brings; `None` once there is no more. If the future is dropped, the request that was under
-    /// way is made again by the next.
+    /// way is made again by the next, and a wait begins anew.
     pub async fn next(&mut self) -> Option<Result<T::Item, Error>> {
         loop {
+            if let Some(duration) = self.rest {
+                smol::Timer::after(duration).await;
+                self.rest = None;
+            }
             let step = self.pending.take().map_or_else(|| self.task.next(), Step::Call);
             match step {
                 Step::Call(draft) => {
@@ -181,9 +188,7 @@ impl<T: Task> Run<T> {
                     self.pending = None;
                     self.task.answer(answer);
                 }
-                Step::Wait(duration) => {
-                    smol::Timer::after(duration).await;
-                }
+                Step::Wait(duration) => self.rest = Some(duration),
                 Step::Item(item) => return Some(Ok(item)),
                 Step::Failed(error) => return Some(Err(error)),
                 Step::Done => return None,

@@ -4,10 +4,16 @@
 #[path = "../../runtime-tokio/tests/common/dropped.rs"]
 mod dropped;
 
+use std::time::Instant;
+
 use sanscord::machine::Response;
 use sanscord::rest::{Draft, Error};
+use sanscord::secret::Token;
 use sanscord_host::discord::Desk;
 use sanscord_smol::{Discord, Network, Options};
+use smol::future::FutureExt;
+
+use self::dropped::Waits;
 
 struct Smol {
     discord: Discord,
@@ -35,4 +41,19 @@ fn calls_that_were_made_are_taken_back() {
 #[test]
 fn calls_that_wait_for_the_driver_are_not_made() {
     dropped::calls_that_wait_for_the_driver_are_not_made::<Smol>();
+}
+
+#[test]
+fn a_wait_begins_anew() {
+    smol::block_on(async {
+        let mut run = Discord::new(Options::new(Token::new("token"))).unwrap().run(Waits::new());
+        let began = Instant::now();
+        let soon = async {
+            smol::Timer::after(Waits::WAIT / 10).await;
+            Some(Ok(()))
+        };
+        assert!(run.next().or(soon).await.is_some(), "it waits");
+        assert!(run.next().await.is_none());
+        assert!(began.elapsed() >= Waits::WAIT, "{:?}", began.elapsed());
+    });
 }

@@ -6,12 +6,17 @@ mod dropped;
 
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Instant;
 
 use sanscord::machine::Response;
 use sanscord::rest::{Draft, Error};
+use sanscord::secret::Token;
 use sanscord_host::discord::Desk;
 use sanscord_tokio::{Discord, Network, Options};
 use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use self::dropped::Waits;
 
 struct Tokio {
     discord: Discord,
@@ -47,4 +52,13 @@ fn calls_that_were_made_are_taken_back() {
 #[test]
 fn calls_that_wait_for_the_driver_are_not_made() {
     dropped::calls_that_wait_for_the_driver_are_not_made::<Tokio>();
+}
+
+#[tokio::test]
+async fn a_wait_begins_anew() {
+    let mut run = Discord::new(Options::new(Token::new("token"))).unwrap().run(Waits::new());
+    let began = Instant::now();
+    assert!(timeout(Waits::WAIT / 10, run.next()).await.is_err(), "it waits");
+    assert!(run.next().await.is_none());
+    assert!(began.elapsed() >= Waits::WAIT, "{:?}", began.elapsed());
 }

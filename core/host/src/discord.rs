@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use sanscord::rest::session::{CallId, Config, Event, Session};
 use sanscord::rest::{API_BASE, Api, Draft, Error};
 use sanscord::secret::Token;
 use sanscord::time::Timestamp;
+use tracing::error;
 
 use crate::{Network, SetupError, seed};
 
@@ -334,8 +336,12 @@ impl Machine for Desk {
                     None => return Output::Event(Event::Done(call, result)),
                 },
                 Output::Event(Event::Progress(call, progress)) => {
-                    if let Some((_, Some(watch))) = self.waiting.get_mut(&call) {
-                        watch(progress);
+                    let Some((_, watch)) = self.waiting.get_mut(&call) else { continue };
+                    // All other calls are made on this thread too: they must outlive a panic of the user's.
+                    let told = watch.as_mut().map(|watch| catch_unwind(AssertUnwindSafe(|| watch(progress))));
+                    if matches!(told, Some(Err(_))) {
+                        error!(%call, "what was told of a call's progress panicked: it is told no more");
+                        *watch = None;
                     }
                 }
                 output => return output,
@@ -361,6 +367,7 @@ impl Machine for Desk {
 mod tests {
     use std::sync::mpsc::{Receiver, channel};
 
+    use bytes::Bytes;
     use sanscord::machine::{Method, Request};
     use sanscord::rest::Cause;
 
@@ -390,6 +397,36 @@ mod tests {
                 output => panic!("{output:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_panic_of_who_watches_ends_nothing() {
+        let mut desk = desk(|options| options);
+        let (answer, answered) = channel();
+        let (told, heard) = channel();
+        let watch = Box::new(move |progress: Progress| {
+            told.send(progress).unwrap();
+            panic!("as a test wants it");
+        });
+        let answer = Box::new(move |result| answer.send(result).unwrap());
+        desk.call(Timestamp::ZERO, get(1), answer, Some(watch));
+        let mut ids = Vec::new();
+        loop {
+            match desk.poll_output() {
+                Output::SendRequest(id, _) => ids.push(id),
+                Output::Wait(_) => break,
+                _ => {}
+            }
+        }
+        let [id] = ids[..] else { panic!("{ids:?}") };
+        for _ in 0..2 {
+            desk.handle_input(Timestamp::ZERO, Input::Progress(id, Progress::default()));
+            sent(&mut desk);
+        }
+        let response = Response { status: 200, headers: Vec::new(), body: Bytes::new() };
+        desk.handle_input(Timestamp::ZERO, Input::Response(id, Ok(response)));
+        sent(&mut desk);
+        assert_eq!((heard.try_iter().count(), answered.try_iter().count()), (1, 1));
     }
 
     #[test]

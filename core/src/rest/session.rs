@@ -13,7 +13,9 @@
 //! A call whose wait is known to end after its time fails at once, and says what it would have waited for.
 //!
 //! Requests of one route are sent in the order of their calls, as many at once as its limit has left; connections may
-//! carry one past another. Who wants two messages in order waits for the first. A DELETE that is repeated after its
+//! carry one past another, and what failed is tried again behind those that came later; a 429 alone changes no order.
+//! Who wants two messages in order waits for the first. As many are under way as drivers send at once
+//! ([`AT_ONCE`], [`TRANSFERS`]): the others wait here, in their order. A DELETE that is repeated after its
 //! answer was lost may find nothing left: 404 is then what a success looks like. A message whose answer was lost is
 //! repeated for two minutes at most: after that Discord might not know its nonce any more.
 //!

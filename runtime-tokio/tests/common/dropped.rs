@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sanscord::machine::{Method, Response};
-use sanscord::rest::{Draft, Error};
+use sanscord::rest::{Draft, Error, Step, Task, task};
 use sanscord::secret::Token;
 use sanscord_host::discord::{Desk, Options};
 
@@ -71,6 +71,31 @@ fn serve(stream: &TcpStream, asked: &AtomicUsize, opened: &Mutex<Receiver<()>>) 
             let mut to = stream;
             let _ = to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
         }
+    }
+}
+
+/// A task that waits, and is done.
+pub(crate) struct Waits(Option<Duration>);
+
+impl Waits {
+    pub(crate) const WAIT: Duration = Duration::from_millis(300);
+
+    pub(crate) const fn new() -> Self {
+        Self(Some(Self::WAIT))
+    }
+}
+
+impl Task for Waits {
+    type Item = ();
+
+    fn next(&mut self) -> Step<()> {
+        self.0.take().map_or(Step::Done, Step::Wait)
+    }
+
+    fn answer(&mut self, _: Result<Response, Error>) {}
+
+    fn progress(&self) -> task::Progress {
+        task::Progress::default()
     }
 }
 

@@ -95,7 +95,7 @@ fn html_holds_text_as_text() {
         attachments: vec![Attachment { filename: hostile.into(), ..Attachment::default() }],
         ..message_of(hostile, &format!("{hostile}\nEVCXR_END_CONTENT\n"))
     };
-    let list = List(vec![message]);
+    let list = List(vec![Message { channel_type: Some(ChannelType::DM), ..message }]);
     let html = list.html();
     assert!(!html.contains("<script") && !html.contains(['\n', '\'']), "{html}");
     assert_eq!(

@@ -301,6 +301,21 @@ fn after_a_401_nothing_is_sent_with_that_token() {
     bench.post();
     assert!(matches!(bench.end(), Err(Cause::Held(_))));
     assert!(bench.sent.is_empty());
+    // What shows no token goes on, and its 401 says nothing of the token.
+    let anonymous = || {
+        let mut draft = Draft::new(Method::Get, "/gateway");
+        draft.identity = Identity::Nobody;
+        draft
+    };
+    bench.events.clear();
+    bench.call(anonymous());
+    bench.respond(200, &[], "{}");
+    assert_eq!(bench.end(), Ok(200));
+    let mut bench = Bench::new(|_| ());
+    bench.call(anonymous());
+    bench.respond(401, &[], "{}");
+    bench.get();
+    assert_eq!(bench.sent.len(), 1);
 }
 
 #[test]
@@ -576,6 +591,58 @@ fn a_long_transfer_has_the_time_that_its_call_names() {
         bench.call(draft);
         assert_eq!(bench.sent[0].1.deadline, Duration::from_secs(time));
     }
+}
+
+#[test]
+fn what_is_long_has_more_time_than_an_exchange() {
+    let picture = "x".repeat(100_000);
+    for (draft, time) in [
+        (Draft::new(Method::Get, "/channels/5"), 15),
+        (Draft::new(Method::Get, ELSEWHERE), 300),
+        (Draft::new(Method::Patch, "/users/@me").with(serde_json::json!({"avatar": picture})), 300),
+    ] {
+        let mut bench = Bench::new(|_| ());
+        bench.call(draft);
+        assert_eq!(bench.sent[0].1.deadline, Duration::from_secs(time), "{}", bench.sent[0].1.url);
+    }
+}
+
+/// A driver sends at once what it is given: what waited in it would be counted when nobody expects it.
+#[test]
+fn a_driver_gets_no_more_than_it_can_send() {
+    let mut bench = Bench::new(|_| ());
+    let upload = |channel: u64| {
+        let mut draft = Draft::new(Method::Post, format!("/channels/{channel}/messages"));
+        draft.files.push(crate::rest::File::bytes("a.txt", &b"hello"[..]));
+        draft
+    };
+    let uploads: Vec<CallId> = (1..=20).map(|channel| bench.call(upload(channel))).collect();
+    assert_eq!(bench.sent.len(), TRANSFERS);
+    let waits = bench.session.wait(uploads[TRANSFERS]).expect("no room");
+    assert_eq!(waits.reason, limiter::Reason::Busy);
+    for channel in 1..=100 {
+        bench.call(Draft::new(Method::Get, format!("/channels/{channel}")));
+    }
+    let until = bench.now + Duration::from_secs(9);
+    while bench.now < until {
+        bench.sleep(Duration::from_secs(1));
+    }
+    assert_eq!(bench.sent.len(), TRANSFERS + AT_ONCE, "uploads hold no others back");
+    for _ in 0..3 {
+        let place = bench.sent.iter().position(|(_, request)| request.is_transfer()).unwrap();
+        let (id, _) = bench.sent.remove(place);
+        let response = Response { status: 200, headers: Vec::new(), body: Bytes::new() };
+        bench.input(Input::Response(id, Ok(response)));
+        let until = bench.now + Duration::from_millis(200);
+        while bench.now < until {
+            bench.sleep(Duration::from_millis(100));
+        }
+    }
+    let sent: Vec<&str> = bench.sent.iter().map(|(_, request)| &*request.url).collect();
+    assert_eq!(sent.len(), TRANSFERS + AT_ONCE, "{sent:?}");
+    // The order stands.
+    let last = format!("https://d.test/api/v10/channels/{}/messages", TRANSFERS + 3);
+    assert!(sent.ends_with(&[&last]), "{sent:?}");
 }
 
 /// An error without limits may come from somebody before Discord: it does not say that there are none.

@@ -67,7 +67,9 @@ fn a_member_that_cannot_be_read_is_left_out() {
             return answer;
         }
         let mut page: Value = serde_json::from_slice(&answer.body).unwrap();
-        page[1]["nick"] = json!([]);
+        if let Some(second) = page.get_mut(1) {
+            second["nick"] = json!([]);
+        }
         ok(&page)
     };
     let ran = run(GuildTree::new(GuildId(3)).with_members(2), spoil, never);
