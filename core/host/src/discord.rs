@@ -474,7 +474,7 @@ mod tests {
         let mut shown = format!("{options:?}");
         let (desk, network) = options.into_desk().unwrap();
         shown.push_str(&format!("{desk:?} {network:?}"));
-        assert!(!shown.contains("sec") && !shown.contains("ret@"), "{shown}");
+        assert!(!shown.contains("secret") && !shown.contains("ret@"), "{shown}");
         assert!(shown.contains("http://..@host/api") && shown.contains("http://proxy:8080"), "{shown}");
     }
 

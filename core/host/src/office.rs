@@ -66,9 +66,11 @@ enum Word {
     Said(ClientId, Bytes),
     Ping(ClientId, Bytes),
     Gone(ClientId),
-    Do(Box<dyn FnOnce(&mut share::Office, Timestamp) + Send>),
+    Do(Act),
     End,
 }
+
+type Act = Box<dyn FnOnce(&mut share::Office, Timestamp) + Send>;
 
 /// A client's place: its name, and what is to be sent to it.
 type Seat = (ClientId, Receiver<Message>);
@@ -294,6 +296,7 @@ fn serve(stream: TcpStream, words: &SyncSender<Word>) -> io::Result<()> {
     let ours = stream.try_clone()?;
     let half = Half { stream, until: Some(Instant::now() + HANDSHAKE), mute: false };
     let mut seat = None;
+    #[expect(clippy::result_large_err, reason = "the WebSocket library asks for this type")]
     let callback = |request: &Request, response: Response| {
         let refuse = |status| {
             let mut refused = ErrorResponse::new(None);

@@ -67,6 +67,7 @@ pub trait Task {
 
 /// What a task wants.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 pub enum Step<T> {
     /// Make this request.
     Call(Draft),

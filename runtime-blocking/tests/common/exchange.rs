@@ -575,7 +575,7 @@ pub(crate) fn web_sockets_go_by_a_proxy<R: Rig>() {
 
 pub(crate) fn a_proxy_that_lets_no_web_socket_through_is_told<R: Rig>() {
     let (wants, _) = proxy("407 Proxy Authentication Required");
-    let cut = server::listen(|stream| drop(stream));
+    let cut = server::listen(drop);
     for (address, words) in [
         (wants, &["407 Proxy Authentication Required", "user:password@", "gave no way to localhost:443"][..]),
         (server::nobody(), &["refused"]),

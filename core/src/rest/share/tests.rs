@@ -52,7 +52,7 @@ fn messages_are_written_as_documented() {
     let account = Account::of(BOT);
     let Ok(account_text) = serde_json::to_string(&account) else { panic!() };
     let route = route(5);
-    let route_text = r#"{"method":"POST","template":"/channels/{}/messages","top":{"Channel":5},"traits":{"interaction":false,"old":false,"unreliable":false}}"#;
+    let route_text = r#"{"method":"POST","template":"/channels/{}/messages","top":{"Channel":5},"traits":{"interaction":false,"old":false,"unreliable":false,"tokenless":false}}"#;
     let asks = [
         (
             Ask::Want { id: id(7), account, route: route.clone() },
@@ -140,7 +140,7 @@ fn two_clients_wait_for_one_bucket() {
     let [Told::Answer(to, first), Told::Answer(_, second)] = &told(&mut office, at)[..] else { panic!() };
     assert_eq!((*to, first), (b, &Answer::Limiter { account: Account::of(BOT), event }));
     assert!(
-        matches!(second, Answer::Waiting { reason: Reason::GlobalStop, left: Some(1_000), .. }),
+        matches!(second, Answer::Waiting { reason: Reason::GlobalStop, left: Some(1_100), .. }),
         "{second:?}"
     );
 }

@@ -323,7 +323,7 @@ fn an_entry_that_cannot_be_read_is_told_and_left_behind() {
 fn every_list_is_read_entry_by_entry() {
     let user = |id: u64| json!({ "id": id.to_string(), "username": "x" });
     let by_user = |id: u64| json!({ "user": user(id), "nick": "n" });
-    let unless = |id: u64, entry: Value| if id % 5 == 0 { spoilt(entry) } else { entry };
+    let unless = |id: u64, entry: Value| if id.is_multiple_of(5) { spoilt(entry) } else { entry };
     let up = |draft: &Draft, make: &dyn Fn(u64) -> Value| {
         let limit = query::<usize>(draft, "limit").unwrap();
         let after = query::<u64>(draft, "after").unwrap_or(0);
