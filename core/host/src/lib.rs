@@ -5,7 +5,6 @@
 //!
 //! Use an adapter; each re-exports what its users need.
 
-#[cfg(feature = "async")]
 mod clock;
 pub mod discord;
 pub mod disk;
